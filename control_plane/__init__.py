@@ -1,0 +1,3 @@
+"""Remoteapp's control plane: who may run what, what runs, and where nginx finds it."""
+
+__version__ = "0.1.0"

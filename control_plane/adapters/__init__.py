@@ -1,0 +1,1 @@
+"""Who we talk to: one library each, translated at the boundary."""

@@ -1,0 +1,80 @@
+"""The tables of accounting as peewee sees them; the migrations alone make them.
+
+Invariant: a column has the name of its entity's field.
+"""
+# ruff: noqa: D106 - `Meta` is peewee's own word
+
+import peewee
+
+from control_plane.adapters.columns import JsonField
+
+
+class UserRow(peewee.Model):
+    """A user; the grants go with it."""
+
+    id = peewee.AutoField()
+    name = peewee.CharField(unique=True)
+    kind = peewee.CharField()
+    enabled = peewee.BooleanField()
+    admin = peewee.BooleanField()
+    uid = peewee.IntegerField(null=True, unique=True)
+    gid = peewee.IntegerField(null=True)
+
+    class Meta:
+        table_name = "users"
+
+
+class GivenUidRow(peewee.Model):
+    """A uid that was given once, whether its user is still there or not."""
+
+    uid = peewee.IntegerField(primary_key=True)
+
+    class Meta:
+        table_name = "given_uids"
+
+
+class ApplicationRow(peewee.Model):
+    """An application; the grants go with it."""
+
+    id = peewee.CharField(primary_key=True)
+    image = peewee.CharField(unique=True)
+    display_name = peewee.CharField()
+    description = peewee.TextField()
+    category = peewee.CharField()
+    port = peewee.IntegerField(null=True)
+    command = JsonField()
+    environment = JsonField()
+    ready_path = peewee.CharField()
+
+    class Meta:
+        table_name = "applications"
+
+
+class PolicyRow(peewee.Model):
+    """A policy, shared by every grant that has just these values."""
+
+    id = peewee.AutoField()
+    allow_home = peewee.BooleanField()
+    share = peewee.CharField()
+    memory = peewee.BigIntegerField(null=True)
+    cpus = peewee.DoubleField(null=True)
+    pids = peewee.IntegerField(null=True)
+    max_sessions = peewee.IntegerField(null=True)
+
+    class Meta:
+        table_name = "policies"
+
+
+class GrantRow(peewee.Model):
+    """A user may start an application under a policy."""
+
+    id = peewee.CharField(primary_key=True)
+    user = peewee.ForeignKeyField(UserRow, on_delete="CASCADE")
+    application = peewee.ForeignKeyField(ApplicationRow, on_delete="CASCADE")
+    policy = peewee.ForeignKeyField(PolicyRow, on_delete="RESTRICT")
+
+    class Meta:
+        table_name = "grants"
+
+
+MODELS = (UserRow, GivenUidRow, ApplicationRow, PolicyRow, GrantRow)

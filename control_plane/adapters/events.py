@@ -1,0 +1,75 @@
+"""Tells browsers and clients what happens to sessions, while it happens.
+
+Invariant: ids grow, over restarts too, so that `Last-Event-ID` never points past the present.
+"""
+
+import asyncio
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from datetime import datetime
+
+from control_plane.domain.entities import Event, Session
+
+_KEPT = 500
+_UNREAD = 200
+
+
+class EventHub:
+    """A bounded memory of what was told, and the queues of those who listen."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, clock: Callable[[], datetime]) -> None:
+        """Continue the ids of an earlier process: they start at the time in microseconds."""
+        self._loop = loop
+        self._clock = clock
+        self._next = time.time_ns() // 1000
+        self._kept: deque[Event] = deque(maxlen=_KEPT)
+        self._listeners: set[asyncio.Queue[Event | None]] = set()
+        self._lock = threading.Lock()
+
+    def tell(self, session: Session, message: str) -> Event:
+        """Tell everyone who listens; safe from any thread, never blocks."""
+        with self._lock:
+            self._next += 1
+            event = Event(
+                self._next, session.id, session.owner, session.state, message, self._clock()
+            )
+            self._kept.append(event)
+        self._loop.call_soon_threadsafe(self._hand_out, event)
+        return event
+
+    def since(self, event_id: int | None) -> list[Event] | None:
+        """Return what was told after that id; None when that is not known any more."""
+        kept = list(self._kept)
+        if event_id is None or not kept or event_id < kept[0].id - 1:
+            return None
+        return [event for event in kept if event.id > event_id]
+
+    def subscribe(self) -> asyncio.Queue[Event | None]:
+        """Return a queue that gets what is told from now on; None means that it ends."""
+        queue: asyncio.Queue[Event | None] = asyncio.Queue(_UNREAD)
+        self._listeners.add(queue)
+        return queue
+
+    def unsubscribe(self, queue: asyncio.Queue[Event | None]) -> None:
+        """Forget a queue."""
+        self._listeners.discard(queue)
+
+    def close(self) -> None:
+        """End every stream, so that a graceful shutdown is not held back."""
+        for queue in list(self._listeners):
+            self._end(queue)
+
+    def _hand_out(self, event: Event) -> None:
+        for queue in list(self._listeners):
+            if queue.full():
+                self._end(queue)
+            else:
+                queue.put_nowait(event)
+
+    def _end(self, queue: asyncio.Queue[Event | None]) -> None:
+        self._listeners.discard(queue)
+        while not queue.empty():
+            queue.get_nowait()
+        queue.put_nowait(None)

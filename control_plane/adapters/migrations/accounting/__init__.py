@@ -1,0 +1,1 @@
+"""The migrations of accounting, in the order of their numbers."""

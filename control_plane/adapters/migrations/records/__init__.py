@@ -1,0 +1,1 @@
+"""The migrations of the records, in the order of their numbers."""

@@ -1,0 +1,80 @@
+"""The host's user database, and PAM through python-pam.
+
+Invariant: uid 0, uids below UID_MIN and the groups that make root never leave this module.
+"""
+
+import grp
+import os
+import pwd
+import re
+from contextlib import suppress
+from pathlib import Path
+
+import pam
+
+from control_plane.domain.entities import Person
+
+# Membership in one of these amounts to root on the host or to reading everyone's secrets.
+POWERFUL = frozenset({"root", "docker", "shadow", "sudo", "wheel", "disk", "lxd", "adm", "kmem"})
+_DEFAULT_UID_MIN = 1000
+_NOBODY = 65534
+
+
+class PamHost:
+    """System users, who prove themselves through the PAM service of that name."""
+
+    def __init__(self, service: str, login_defs: Path = Path("/etc/login.defs")) -> None:
+        """Read UID_MIN once."""
+        self._service = service
+        self._uid_min = _uid_min(login_defs)
+
+    def person(self, name: str) -> Person | None:
+        """Return a system user who may sign in, with the groups that are safe to pass on."""
+        with suppress(KeyError, ValueError):
+            entry = pwd.getpwnam(name)
+            if entry.pw_uid >= self._uid_min and entry.pw_uid != _NOBODY:
+                gids = _safe_groups(entry)
+                return Person(
+                    name, entry.pw_uid, entry.pw_gid, gids, entry.pw_dir, home_is_volume=False
+                )
+        return None
+
+    def knows_name(self, name: str) -> bool:
+        """Whether the host has a user of that name, whoever it is."""
+        with suppress(KeyError, ValueError):
+            return bool(pwd.getpwnam(name))
+        return False
+
+    def knows_uid(self, uid: int) -> bool:
+        """Whether the host has given that uid to anyone."""
+        with suppress(KeyError, OverflowError):
+            return bool(pwd.getpwuid(uid))
+        return False
+
+    def authenticate(self, name: str, password: str) -> bool:
+        """Ask PAM; one authenticator a call, no credentials set."""
+        with suppress(UnicodeError):
+            return bool(
+                pam.PamAuthenticator().authenticate(
+                    name, password, service=self._service, resetcreds=False
+                )
+            )
+        return False
+
+
+def _safe_groups(entry: pwd.struct_passwd) -> tuple[int, ...]:
+    gids = set(os.getgrouplist(entry.pw_name, entry.pw_gid)) - {entry.pw_gid, 0}
+    return tuple(sorted(gid for gid in gids if _group_name(gid) not in POWERFUL))
+
+
+def _group_name(gid: int) -> str:
+    with suppress(KeyError):
+        return grp.getgrgid(gid).gr_name
+    return ""
+
+
+def _uid_min(login_defs: Path) -> int:
+    with suppress(OSError):
+        if found := re.search(r"^UID_MIN\s+(\d+)", login_defs.read_text(), re.MULTILINE):
+            return int(found[1])
+    return _DEFAULT_UID_MIN

@@ -1,0 +1,139 @@
+"""The tables of the records as peewee sees them; the migrations alone make them.
+
+Invariant: a column has the name of its entity's field.
+"""
+# ruff: noqa: D106 - `Meta` is peewee's own word
+
+import peewee
+
+from control_plane.adapters.columns import JsonField, MomentField
+
+
+class SessionRow(peewee.Model):
+    """One session, living or ended."""
+
+    id = peewee.CharField(primary_key=True)
+    owner = peewee.CharField()
+    grant_id = peewee.CharField()
+    application = peewee.CharField()
+    image = peewee.CharField()
+    type = peewee.CharField()
+    state = peewee.CharField()
+    created_at = MomentField()
+    address = peewee.CharField()
+    port = peewee.IntegerField()
+    ready_path = peewee.CharField()
+    options = JsonField()
+    container_id = peewee.CharField()
+    ready_at = MomentField(null=True)
+    ends_at = MomentField(null=True)
+    ended_at = MomentField(null=True)
+    ends_because = peewee.TextField()
+    failure = JsonField(null=True)
+    dismissed = peewee.BooleanField()
+
+    class Meta:
+        table_name = "sessions"
+
+
+class CursorRow(peewee.Model):
+    """A named counter."""
+
+    name = peewee.CharField(primary_key=True)
+    value = peewee.BigIntegerField()
+
+    class Meta:
+        table_name = "cursors"
+
+
+class SignInRow(peewee.Model):
+    """A browser that is signed in; the id is a digest."""
+
+    id = peewee.CharField(primary_key=True)
+    user = peewee.CharField()
+    kind = peewee.CharField()
+    created_at = MomentField()
+    expires_at = MomentField()
+    address = peewee.CharField()
+
+    class Meta:
+        table_name = "signins"
+
+
+class PasswordRow(peewee.Model):
+    """The hash of a virtual user's password."""
+
+    user = peewee.CharField(primary_key=True)
+    digest = peewee.CharField()
+
+    class Meta:
+        table_name = "passwords"
+
+
+class TokenRow(peewee.Model):
+    """An API token, by its digest."""
+
+    id = peewee.CharField(primary_key=True)
+    user = peewee.CharField()
+    name = peewee.CharField()
+    scopes = JsonField()
+    created_at = MomentField()
+    expires_at = MomentField()
+    digest = peewee.CharField()
+
+    class Meta:
+        table_name = "tokens"
+
+
+class AttemptRow(peewee.Model):
+    """One attempt to sign in."""
+
+    id = peewee.AutoField()
+    name = peewee.CharField()
+    address = peewee.CharField()
+    at = MomentField()
+
+    class Meta:
+        table_name = "attempts"
+
+
+class UsageLedgerRow(peewee.Model):
+    """One session's line of the usage ledger."""
+
+    session_id = peewee.CharField(primary_key=True)
+    user = peewee.CharField()
+    application = peewee.CharField()
+    image = peewee.CharField()
+    started_at = MomentField()
+    ended_at = MomentField()
+    reason = peewee.TextField()
+
+    class Meta:
+        table_name = "usage"
+
+
+class AuditLogRow(peewee.Model):
+    """One act."""
+
+    id = peewee.AutoField()
+    at = MomentField()
+    actor = peewee.CharField()
+    action = peewee.CharField()
+    target = peewee.CharField()
+    address = peewee.CharField()
+    detail = peewee.TextField()
+
+    class Meta:
+        table_name = "audit"
+
+
+MODELS = (
+    SessionRow,
+    CursorRow,
+    SignInRow,
+    PasswordRow,
+    TokenRow,
+    AttemptRow,
+    UsageLedgerRow,
+    AuditLogRow,
+)

@@ -1,0 +1,158 @@
+"""Making records, memory, containers and routes agree, whatever died in between.
+
+Invariant: a session with a job under way in this process is never touched, and every drift that
+is mended is logged.
+"""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+
+from control_plane import sessions
+from control_plane.domain import labels
+from control_plane.domain.entities import Session, State
+from control_plane.domain.ports import Container, Job, Plane
+from control_plane.domain.routes import Route
+from control_plane.errors import StartError
+
+log = logging.getLogger(__name__)
+
+_INTERRUPTED = StartError(
+    "interrupted", "The portal was restarted while this was starting.", "Start it again."
+)
+
+
+def load(plane: Plane) -> None:
+    """Fill the memory from the databases, at the start of the process."""
+    refresh(plane)
+    for session in plane.records.open_sessions():
+        plane.access.put(session)
+
+
+def refresh(plane: Plane) -> None:
+    """Read again who is signed in and who may be, after another process wrote."""
+    with plane.access.lock:
+        now = plane.clock()
+        plane.access.load(
+            plane.records.signins(now), plane.records.tokens(now), plane.accounting.users()
+        )
+
+
+def reconcile(plane: Plane) -> int:
+    """Mend every drift between what should run and what runs; return how many were mended."""
+    before = _at_rest(plane)
+    found = {_session_id(one): one for one in plane.engine.containers()}
+    mended = sum(_mend_container(plane, one) for one in found.values())
+    mended += sum(
+        _mend_lost(plane, session)
+        for session in before.values()
+        if session.id not in found and plane.access.sessions.get(session.id) is session
+    )
+    if plane.gateway.replace(_routes(plane)):
+        log.info("drift mended what=routes")
+        mended += 1
+    return mended
+
+
+def container_ended(plane: Plane, container_id: str) -> None:
+    """Close the session of a container that ended by itself."""
+    plane.jobs.ended(container_id)
+    for session in list(plane.access.sessions.values()):
+        if session.container_id == container_id and session.state is State.READY:
+            plane.jobs.submit(session.id, _finish(plane, session))
+
+
+def _at_rest(plane: Plane) -> Mapping[str, Session]:
+    known = dict(plane.access.sessions)
+    return {
+        key: session
+        for key, session in known.items()
+        if session.living and not plane.jobs.busy(key)
+    }
+
+
+def _session_id(container: Container) -> str:
+    return container.labels.get(labels.RUN + "url_id", container.id)
+
+
+def _mend_container(plane: Plane, container: Container) -> bool:
+    session_id = _session_id(container)
+    if plane.jobs.busy(session_id):
+        return False
+    session = plane.access.sessions.get(session_id) or _adopted(plane, container)
+    if session is None or not session.living:
+        return _remove(plane, container, "no session needs it")
+    if not container.started:
+        return _remove(plane, container, "half made") and _mend_lost(plane, session)
+    session = replace(session, container_id=container.id)
+    job = _next_job(plane, session, container)
+    if job is None:
+        return False
+    log.info("drift mended session=%s what=continued state=%s", session.id, session.state)
+    plane.jobs.submit(session.id, job)
+    return True
+
+
+def _next_job(plane: Plane, session: Session, container: Container) -> Job | None:
+    if session.state is State.STOPPING:
+        plane.access.put(session)
+        return sessions.stop(plane, session.id)
+    if session.state is State.STARTING:
+        plane.access.put(session)
+        return sessions.resume(plane, session)
+    return None if container.running else _finish(plane, session)
+
+
+def _adopted(plane: Plane, container: Container) -> Session | None:
+    """Take in a running container that only its labels tell of: the records were lost."""
+    if not container.running or plane.records.session(_session_id(container)):
+        return None
+    try:
+        session = labels.to_session(container.labels, container.id)
+    except ValueError as error:
+        log.warning("cannot adopt container=%s error=%s", container.id[:12], error)
+        return None
+    plane.records.add_session(session)
+    plane.access.put(session)
+    log.info("drift mended session=%s what=adopted", session.id)
+    return session
+
+
+def _mend_lost(plane: Plane, session: Session) -> bool:
+    """Close a session that should have a container and has none."""
+    if session.state is State.STARTING:
+        sessions.fail(plane, session, _INTERRUPTED, "")
+    elif session.state is State.STOPPING:
+        sessions.close(plane, session, State.STOPPED, "Stopped.")
+    else:
+        sessions.close(plane, session, State.STOPPED, "Its container is gone.")
+    log.info("drift mended session=%s what=lost state=%s", session.id, session.state)
+    return True
+
+
+def _remove(plane: Plane, container: Container, why: str) -> bool:
+    plane.engine.remove(container.id)
+    log.info("drift mended container=%s what=removed because=%s", container.id[:12], why)
+    return True
+
+
+def _finish(plane: Plane, session: Session) -> Job:
+    plane.gateway.withdraw(session.id)
+    tail = sessions.tail_of(plane, session)
+    status = plane.engine.exit_status(session.container_id)
+    plane.engine.remove(session.container_id)
+    if status:
+        why = StartError("exited", f"The application ended by itself with status {status}.")
+        sessions.fail(plane, session, why, tail)
+    else:
+        sessions.close(plane, session, State.STOPPED, "The application was closed.")
+    return
+    yield  # a job without a wait
+
+
+def _routes(plane: Plane) -> list[Route]:
+    return [
+        Route(session.id, session.address, session.port)
+        for session in list(plane.access.sessions.values())
+        if session.state is State.READY
+    ]

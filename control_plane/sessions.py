@@ -1,0 +1,245 @@
+"""Starting and stopping: one story each, undone by itself when a step fails.
+
+Invariant: whatever step fails, no container and no route is left and nothing counts against a
+limit; the record keeps the first reason. A process that dies at any step is mended by `lifecycle`.
+"""
+
+import logging
+import secrets
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from typing import Any
+
+from control_plane import auth, catalogue, usage
+from control_plane.addresses import next_address
+from control_plane.domain import containers, labels, options
+from control_plane.domain.access import Caller
+from control_plane.domain.containers import ContainerSpec
+from control_plane.domain.entities import Failure, Image, Session, State
+from control_plane.domain.ports import After, Answer, End, Job, Outcome, Plane
+from control_plane.domain.routes import Route
+from control_plane.errors import ConflictError, ControlPlaneError, NotFoundError, StartError
+
+log = logging.getLogger(__name__)
+
+LOG_TAIL = 50
+_TAIL_CHARACTERS = 4000
+
+
+def begin(
+    plane: Plane, caller: Caller, grant_id: str, chosen: Mapping[str, object], *, instead: bool
+) -> Session:
+    """Check all that can be checked, record the session and submit its start.
+
+    `instead` stops the oldest session of that grant first when its limit is reached.
+    """
+    entry = catalogue.startable(plane, caller.user, grant_id)
+    image = entry.image or plane.engine.image(entry.name)
+    values = options.checked(chosen, image)
+    person = auth.person_of(plane, caller.user)
+    with plane.access.lock:
+        first = _make_room(plane, entry, instead=instead)
+        session = _record(plane, entry, image, values)
+    spec = containers.spec(
+        session, entry.grant.application, entry.policy, image, person, realm=plane.site.realm
+    )
+    plane.jobs.submit(session.id, start(plane, session, spec, first))
+    return session
+
+
+def start(plane: Plane, session: Session, spec: ContainerSpec, first: Future[None] | None) -> Job:
+    """Run the container, wait for the application, publish the route."""
+    with _undoing(plane, session) as undo:
+        if first:
+            yield After(first)
+        container = plane.engine.run(spec)
+        undo.callback(plane.engine.remove, container)
+        session = advance(plane, session, "The container runs.", container_id=container)
+        yield from _until_ready(plane, session)
+        _open(plane, session, undo)
+
+
+def resume(plane: Plane, session: Session) -> Job:
+    """Continue a start whose container lives."""
+    with _undoing(plane, session) as undo:
+        undo.callback(plane.engine.remove, session.container_id)
+        yield from _until_ready(plane, session)
+        _open(plane, session, undo)
+
+
+def ask_to_stop(plane: Plane, session: Session, because: str) -> Future[None]:
+    """Refuse everyone from now on and submit the stop; done when the session is gone."""
+    with plane.access.lock:
+        current = plane.access.sessions.get(session.id, session)
+        if current.state in (State.STARTING, State.READY):
+            change(plane, current, "Stopping.", state=State.STOPPING, ends_because=because)
+    return plane.jobs.submit(session.id, stop(plane, session.id))
+
+
+def stop(plane: Plane, session_id: str) -> Job:
+    """Withdraw the route, end the container, close the record."""
+    session = plane.access.sessions.get(session_id)
+    if session is None or session.state is not State.STOPPING:
+        return
+    plane.gateway.withdraw(session.id)
+    if session.container_id:
+        plane.engine.signal(session.container_id, "SIGTERM")
+        yield End(session.container_id, plane.site.limits.stop_timeout)
+        plane.engine.remove(session.container_id)
+    close(plane, session, State.STOPPED, "Stopped.")
+
+
+def dismiss(plane: Plane, session: Session) -> None:
+    """Take a failure off its owner's list."""
+    change(plane, session, "Dismissed.", dismissed=True)
+
+
+def mine(plane: Plane, caller: Caller, session_id: str) -> Session:
+    """Return the caller's session, living, failed or ended; NotFoundError for any other."""
+    session = plane.access.owned(session_id, caller.user.name) or plane.records.session(session_id)
+    if session is None or session.owner != caller.user.name:
+        raise NotFoundError("There is no such session.")
+    return session
+
+
+def change(plane: Plane, session: Session, message: str, **changes: Any) -> Session:
+    """Write a session's new state to the records and to memory, and tell those who listen."""
+    with plane.access.lock:
+        current = plane.access.sessions.get(session.id, session)
+        changed = replace(current, **changes)
+        plane.records.save_session(changed)
+        plane.access.put(changed)
+        plane.events.tell(changed, message)
+    return changed
+
+
+def advance(plane: Plane, session: Session, message: str, **changes: Any) -> Session:
+    """Like `change`, for a start only: StartError when it was stopped meanwhile."""
+    with plane.access.lock:
+        current = plane.access.sessions.get(session.id)
+        if current is None or current.state is not State.STARTING:
+            raise StartError("interrupted", "It was stopped before it was ready.")
+        return change(plane, session, message, **changes)
+
+
+def close(
+    plane: Plane, session: Session, state: State, message: str, failure: Failure | None = None
+) -> None:
+    """End a session's record and write its line of the ledger."""
+    because = session.ends_because or message
+    ended = replace(
+        session, state=state, ended_at=plane.clock(), ends_because=because, failure=failure
+    )
+    usage.note_end(plane, ended)
+    changes = {"state": state, "ended_at": ended.ended_at, "ends_because": because}
+    change(plane, session, message, **changes, failure=failure)
+    log.info("session ended session=%s state=%s because=%s", session.id, state, because)
+
+
+def fail(plane: Plane, session: Session, error: ControlPlaneError, tail: str) -> None:
+    """Close a session as failed, with its reason in words that help."""
+    failure = Failure(error.code, f"{error.message} {error.hint}".strip(), tail)
+    close(plane, session, State.FAILED, error.message, failure)
+
+
+def tail_of(plane: Plane, session: Session) -> str:
+    """Return the last lines of a container's output, bounded; empty when they cannot be had."""
+    try:
+        output = plane.engine.log(session.container_id, LOG_TAIL) if session.container_id else ""
+    except ControlPlaneError:
+        return ""
+    return output[-_TAIL_CHARACTERS:]
+
+
+def _make_room(plane: Plane, entry: catalogue.Entry, *, instead: bool) -> Future[None] | None:
+    owner, limits = entry.grant.user, plane.site.limits
+    running = [
+        one for one in plane.access.sessions_of(owner) if one.state in (State.STARTING, State.READY)
+    ]
+    same = [one for one in running if one.grant_id == entry.grant.id]
+    if len(same) >= (entry.policy.max_sessions or 1):
+        if not instead:
+            raise ConflictError(
+                f"{entry.display_name} runs already as often as it may.",
+                "Open or stop the running session, or start with `replace`.",
+                same,
+            )
+        return ask_to_stop(plane, same[0], "replaced by a new session")
+    if len(running) >= limits.sessions_per_user:
+        raise ConflictError(
+            f"{len(running)} sessions run already, which is the limit.", "Stop one first.", running
+        )
+    return None
+
+
+def _record(
+    plane: Plane, entry: catalogue.Entry, image: Image, values: Mapping[str, str]
+) -> Session:
+    session_id = secrets.token_hex(16)
+    application = entry.grant.application
+    session = Session(
+        id=session_id,
+        owner=entry.grant.user,
+        grant_id=entry.grant.id,
+        application=entry.display_name,
+        image=application.image,
+        type=labels.app_type(image),
+        state=State.STARTING,
+        created_at=plane.clock(),
+        address=next_address(plane),
+        port=containers.port_of(application, image),
+        ready_path=containers.ready_path_of(
+            application, image, containers.placeholders(session_id, entry.grant.user)
+        ),
+        options=values,
+    )
+    plane.records.add_session(session)
+    plane.access.put(session)
+    plane.events.tell(session, "Starting.")
+    return session
+
+
+def _until_ready(plane: Plane, session: Session) -> Job:
+    seconds = plane.site.limits.start_timeout
+    outcome = yield Answer(
+        session.container_id, session.address, session.port, session.ready_path, seconds
+    )
+    if outcome is Outcome.ENDED:
+        raise StartError("exited", "The application ended before it was ready.")
+    if outcome is Outcome.TIMED_OUT:
+        raise StartError("not-ready", f"The application did not answer within {seconds:.0f} s.")
+    if outcome is Outcome.INTERRUPTED:
+        raise StartError("interrupted", "It was stopped before it was ready.")
+
+
+def _open(plane: Plane, session: Session, undo: ExitStack) -> None:
+    undo.callback(plane.gateway.withdraw, session.id)
+    plane.gateway.publish(Route(session.id, session.address, session.port))
+    advance(plane, session, "Ready.", state=State.READY, ready_at=plane.clock())
+
+
+@contextmanager
+def _undoing(plane: Plane, session: Session) -> Iterator[ExitStack]:
+    """Give a stack of undo steps; an error runs them and fails the session.
+
+    The process's own end (GeneratorExit) undoes nothing: the start is continued at the next one.
+    """
+    undo = ExitStack()
+    try:
+        yield undo
+    except ControlPlaneError as error:
+        current = plane.access.sessions.get(session.id, session)
+        tail = tail_of(plane, current)
+        _undo(undo, session)
+        if current.state is State.STARTING:
+            fail(plane, current, error, tail)
+
+
+def _undo(undo: ExitStack, session: Session) -> None:
+    try:
+        undo.close()
+    except ControlPlaneError as error:
+        # The first error is the one that people are told; `reconcile` removes what is left.
+        log.warning("undo failed session=%s error=%s", session.id, error)

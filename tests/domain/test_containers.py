@@ -1,0 +1,175 @@
+"""A session becomes a container: compared word for word."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from control_plane.domain import containers, labels, options
+from control_plane.domain.entities import Application, Image, Person, Policy, Session, State
+from control_plane.errors import InvalidError
+
+ID = "0123456789abcdef0123456789abcdef"
+PREFIX = "eu.simphony-project.docker."
+DESKTOP = Image(
+    "sha256:1",
+    "lab/desktop:latest",
+    {
+        PREFIX + "contract": "1",
+        PREFIX + "type": "vncapp",
+        PREFIX + "env.x11-width": "",
+        PREFIX + "env.x11-height": "",
+        PREFIX + "env.x11-depth": "",
+    },
+)
+FOREIGN = Image("sha256:2", "somebody/app:1", {"maintainer": "somebody"})
+PERSON = Person("ann@lab.example", 70001, 70002, (50, 60), "home-of-ann", home_is_volume=True)
+POLICY = Policy(allow_home=True, share="none", memory=1024**3, cpus=1.5, pids=100, max_sessions=1)
+SESSION = Session(
+    id=ID,
+    owner="ann@lab.example",
+    grant_id="g" * 32,
+    application="Desktop",
+    image="lab/desktop:latest",
+    type="vncapp",
+    state=State.STARTING,
+    created_at=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
+    address="10.213.0.7",
+    port=8888,
+    ready_path=f"/user/ann%40lab.example/containers/{ID}/",
+    options={"resolution": "1280x800"},
+)
+
+
+def made(application: Application, policy: Policy = POLICY) -> containers.ContainerSpec:
+    return containers.spec(SESSION, application, policy, DESKTOP, PERSON, realm="lab")
+
+
+def test_the_spec_of_a_desktop() -> None:
+    assert made(Application("a", "lab/desktop:latest")) == containers.ContainerSpec(
+        name=f"remoteapp-lab-{ID}",
+        image="sha256:1",
+        command=(),
+        environment={
+            "X11_WIDTH": "1280",
+            "X11_HEIGHT": "800",
+            "X11_DEPTH": "24",
+            "JPY_USER": "ann@lab.example",
+            "JPY_BASE_USER_URL": "/user/ann%40lab.example",
+            "URL_ID": ID,
+            "USER": "user",
+            "USER_UID": "70001",
+            "USER_GID": "70002",
+            "USER_GIDS": "50,60",
+            "HOME": "/workspace",
+        },
+        labels=labels.of_session(SESSION, "lab"),
+        uid=70001,
+        gid=70002,
+        gids=(50, 60),
+        login="user",
+        home_directory="/workspace",
+        home=containers.HomeMount("home-of-ann", is_volume=True),
+        address="10.213.0.7",
+        memory=1024**3,
+        cpus=1.5,
+        pids=100,
+    )
+
+
+def test_without_a_home_the_user_has_a_directory_of_the_container() -> None:
+    spec = made(Application("a", "x"), replace(POLICY, allow_home=False))
+    assert spec.home is None
+    assert spec.home_directory == spec.environment["HOME"] == "/home/user"
+
+
+def test_the_placeholders_of_a_foreign_image_are_filled() -> None:
+    application = Application(
+        "a",
+        "somebody/app:1",
+        port=5000,
+        command=("serve", "--base={base_path}", "--name={user}", "{unknown}"),
+        environment={"BASE": "{base_path}/{session_id}", "USER": "mallory", "URL_ID": "forged"},
+        ready_path="{base_path}/api",
+    )
+    spec = made(application)
+    base = f"/user/ann%40lab.example/containers/{ID}"
+    assert spec.command == ("serve", f"--base={base}", "--name=ann@lab.example", "{unknown}")
+    assert spec.environment["BASE"] == f"{base}/{ID}"
+    assert (spec.environment["USER"], spec.environment["URL_ID"]) == ("user", ID)
+    values = containers.placeholders(ID, SESSION.owner)
+    assert containers.ready_path_of(application, FOREIGN, values) == f"{base}/api"
+    assert containers.port_of(application, FOREIGN) == 5000
+
+
+@pytest.mark.parametrize(
+    ("label", "path"),
+    [("", "/"), ("health", "/health"), ("{base_path}/api/status", "/api/status")],
+)
+def test_the_ready_path_is_the_labels_or_the_session_path(label: str, path: str) -> None:
+    image = replace(DESKTOP, labels={PREFIX + "ready-path": label})
+    values = containers.placeholders(ID, "ann")
+    found = containers.ready_path_of(Application("a", "x"), image, values)
+    assert found == f"/user/ann/containers/{ID}{path}"
+
+
+@pytest.mark.parametrize(("label", "port"), [("", 8888), ("9000", 9000), ("x", 8888)])
+def test_the_port_is_the_labels_or_8888(label: str, port: int) -> None:
+    image = replace(DESKTOP, labels={PREFIX + "port": label})
+    assert containers.port_of(Application("a", "x"), image) == port
+
+
+def test_the_labels_of_a_container_are_the_contracts() -> None:
+    found = labels.of_session(SESSION, "lab")
+    kept = json.loads(found.pop(PREFIX + "runinfo.session"))
+    assert found == {
+        PREFIX + "runinfo.realm": "lab",
+        PREFIX + "runinfo.user": "ann@lab.example",
+        PREFIX + "runinfo.mapping_id": "g" * 32,
+        PREFIX + "runinfo.url_id": ID,
+        PREFIX + "runinfo.urlpath": f"/user/ann%40lab.example/containers/{ID}",
+    }
+    assert kept["application"] == "Desktop"
+
+
+def test_a_session_is_rebuilt_from_the_labels_alone() -> None:
+    found = labels.to_session(labels.of_session(SESSION, "lab"), "container")
+    assert found == replace(SESSION, container_id="container")
+
+
+@pytest.mark.parametrize("broken", [{}, {PREFIX + "runinfo.session": "{"}])
+def test_labels_that_make_no_session_are_refused(broken: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match="do not make a session"):
+        labels.to_session(broken, "container")
+
+
+@pytest.mark.parametrize("size", ["320x200", "7680x4320", "1280x800"])
+def test_a_resolution_within_bounds_is_taken(size: str) -> None:
+    assert options.checked({"resolution": size}, DESKTOP) == {"resolution": size}
+
+
+@pytest.mark.parametrize(
+    "size",
+    [
+        "319x200",
+        "320x199",
+        "7681x200",
+        "320x4321",
+        "99999999x1",
+        "803.5x600",
+        "x",
+        5,
+        None,
+        "1x1\n",
+    ],
+)
+def test_a_resolution_out_of_bounds_is_refused(size: object) -> None:
+    with pytest.raises(InvalidError) as caught:
+        options.checked({"resolution": size}, DESKTOP)
+    assert [one.field for one in caught.value.errors] == ["options.resolution"]
+
+
+def test_an_icon_that_does_not_decode_is_none() -> None:
+    assert labels.icon(replace(DESKTOP, labels={PREFIX + "icon_128": "%%%"})) is None
+    assert labels.icon(replace(DESKTOP, labels={PREFIX + "icon_128": "aWNvbg=="})) == b"icon"

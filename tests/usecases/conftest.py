@@ -1,0 +1,194 @@
+"""A plane of real parts where they are cheap (SQLite, jobs, events) and fakes elsewhere."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from adapters.fakes_engine import HELLO, FakeEngine
+from adapters.fakes_gateway import FakeGateway
+
+from control_plane.adapters.accounting_db import PeeweeAccounting
+from control_plane.adapters.database import Database, make_file
+from control_plane.adapters.events import EventHub
+from control_plane.adapters.jobs import LoopJobs
+from control_plane.adapters.migrations import migrate
+from control_plane.adapters.passwords import Argon2Passwords
+from control_plane.adapters.records import PeeweeRecords
+from control_plane.adapters.stores import PeeweeStores
+from control_plane.domain.access import Access, Caller
+from control_plane.domain.entities import SCOPES, Application, Person, Policy, User
+from control_plane.domain.ports import Limits, Plane, Site
+
+MIB = 1024**2
+
+
+@dataclass
+class Clock:
+    """A clock that a test can move."""
+
+    ahead: timedelta = timedelta()
+
+    def __call__(self) -> datetime:
+        return datetime.now(UTC) + self.ahead
+
+
+@dataclass
+class FakeHost:
+    """A host with one account, dora, and her password."""
+
+    people: dict[str, Person] = field(
+        default_factory=lambda: {
+            "dora": Person("dora", 1001, 1001, (50,), "/home/dora", home_is_volume=False)
+        }
+    )
+
+    def person(self, name: str) -> Person | None:
+        return self.people.get(name)
+
+    def knows_name(self, name: str) -> bool:
+        return name in self.people or name == "root"
+
+    def knows_uid(self, uid: int) -> bool:
+        return any(person.uid == uid for person in self.people.values())
+
+    def authenticate(self, name: str, password: str) -> bool:
+        return name in self.people and password == "dora's password"
+
+
+@dataclass
+class Application200:
+    """Says whether the application answers: `ready` is set by the test."""
+
+    ready: bool = True
+    asked: list[str] = field(default_factory=list)
+
+    async def __call__(self, address: str, port: int, path: str) -> bool:
+        self.asked.append(f"{address}:{port}{path}")
+        return self.ready
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def engine() -> FakeEngine:
+    return FakeEngine()
+
+
+@pytest.fixture
+def gateway() -> FakeGateway:
+    return FakeGateway()
+
+
+@pytest.fixture
+def application() -> Application200:
+    return Application200()
+
+
+@pytest.fixture
+def loop() -> Iterator[asyncio.AbstractEventLoop]:
+    made = asyncio.new_event_loop()
+    thread = threading.Thread(target=made.run_forever, daemon=True)
+    thread.start()
+    yield made
+    made.call_soon_threadsafe(made.stop)
+    thread.join()
+    made.close()
+
+
+@pytest.fixture
+def plane(
+    tmp_path: Path,
+    loop: asyncio.AbstractEventLoop,
+    clock: Clock,
+    engine: FakeEngine,
+    gateway: FakeGateway,
+    application: Application200,
+) -> Iterator[Plane]:
+    url = str(tmp_path / "remoteapp.db")
+    make_file(Path(url))
+    migrate(url)
+    database = Database(url)
+    stores = PeeweeStores([url])
+    jobs = LoopJobs(loop, probe=application)
+    made = Plane(
+        site=Site(
+            realm="unit",
+            public_url="https://portal.test",
+            methods=("pam", "virtual"),
+            admins=frozenset({"admin"}),
+            limits=Limits(
+                memory=256 * MIB,
+                cpus=1,
+                pids=128,
+                max_sessions=1,
+                sessions_per_user=3,
+                keep_ended=timedelta(days=7),
+                start_timeout=5,
+                stop_timeout=0.3,
+            ),
+            secret=b"s" * 32,
+        ),
+        accounting=PeeweeAccounting(database),
+        records=PeeweeRecords(database),
+        stores=stores,
+        engine=engine,
+        gateway=gateway,
+        passwords=Argon2Passwords(),
+        host=FakeHost(),
+        jobs=jobs,
+        events=EventHub(loop, clock),
+        access=Access(),
+        clock=clock,
+    )
+    _cast(made)
+    yield made
+    jobs.close()
+    database.close()
+    stores.close()
+
+
+@pytest.fixture
+def alice(plane: Plane) -> Caller:
+    return caller(plane, "alice")
+
+
+@pytest.fixture
+def charlie(plane: Plane) -> Caller:
+    return caller(plane, "charlie")
+
+
+def caller(plane: Plane, name: str) -> Caller:
+    """Return someone who may do all that their user may."""
+    user = plane.accounting.user(name)
+    assert user
+    return Caller(user, frozenset(SCOPES))
+
+
+def grant_of(plane: Plane, name: str) -> str:
+    """Return the id of someone's first grant."""
+    return plane.accounting.grants_of(name)[0].id
+
+
+def until(true: Callable[[], object], seconds: float = 5) -> None:
+    """Wait for something that another thread does."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, "it did not come to pass"
+        time.sleep(0.005)
+
+
+def _cast(plane: Plane) -> None:
+    for number, name in enumerate(("alice", "bob", "charlie")):
+        plane.accounting.add_user(User(name, "virtual", uid=70000 + number, gid=70000 + number))
+        plane.records.set_password(name, plane.passwords.hash(f"{name}'s password"))
+    plane.accounting.add_application(Application("a" * 32, HELLO, display_name="Hello"))
+    for name in ("alice", "bob"):
+        plane.accounting.add_grant(HELLO, name, Policy(allow_home=True))
