@@ -1,0 +1,151 @@
+"""The verbs `remoteapprest login` and `logout`: a token for this machine, and its end.
+
+Invariant: a password is sent once, over verified TLS, and stands nowhere afterwards.
+"""
+
+import platform
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import click
+import httpx
+
+from control_plane.cli import profiles
+from control_plane.cli.profiles import Profile
+from control_plane.cli.remoteapprest_portal import (
+    Json,
+    as_json,
+    ask,
+    client,
+    content,
+    profile_name,
+    profile_of,
+    tell_json,
+)
+from control_plane.domain.names import shown
+from control_plane.errors import ControlPlaneError, NotFoundError, NotSignedInError
+
+_SCOPES = ("sessions:read", "sessions:write", "shares:write")
+
+
+def _origin(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
+    parts = urlsplit(value)
+    odd = parts.path not in ("", "/") or parts.query or parts.fragment or parts.username
+    if parts.scheme != "https" or not parts.hostname or odd:
+        raise click.BadParameter("must be an https address such as https://remote.example.org")
+    return f"https://{parts.netloc}"
+
+
+@click.command()
+@click.argument("url", callback=_origin)
+@click.option("--username", help="The sign-in name; asked for without it.")
+@click.option(
+    "--ca",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Trust the certificates of this PEM file, and no others.",
+)
+@click.option("--token", "by_token", is_flag=True, help="Ask for a token instead of a password.")
+@click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
+@as_json
+@click.pass_context
+def login(  # noqa: PLR0913 - one parameter a flag
+    ctx: click.Context,
+    /,
+    url: str,
+    username: str | None,
+    ca: Path | None,
+    *,
+    by_token: bool,
+    password_stdin: bool,
+    as_json: bool,
+) -> None:
+    """Sign in at the portal at URL, and keep a token for it."""
+    if by_token and (username or password_stdin):
+        raise click.UsageError("--token takes neither --username nor --password-stdin.")
+    name, before = profile_name(ctx), profiles.load(profile_name(ctx))
+    trusted = str(ca.absolute()) if ca else None
+    if by_token:
+        made = _by_token(url, trusted)
+    else:
+        made = _by_password(url, trusted, *_credentials(username, from_stdin=password_stdin))
+    profiles.save(name, made)
+    if before:
+        _revoke(before)
+    if as_json:
+        tell_json({"profile": name, "url": made.url, "user": made.user})
+    else:
+        click.echo(f"Signed in at {made.url} as {shown(made.user)}.")
+
+
+@click.command()
+@as_json
+@click.pass_context
+def logout(ctx: click.Context, /, *, as_json: bool) -> None:
+    """Revoke the token and forget it."""
+    name, found = profile_name(ctx), profile_of(ctx)
+    revoked = _revoke(found)
+    profiles.forget(name)
+    if as_json:
+        tell_json({"profile": name, "url": found.url, "revoked": revoked})
+        return
+    click.echo(f"Signed out of {found.url}.")
+    if not revoked:
+        click.echo("The token was forgotten, but not revoked: it holds until it expires.", err=True)
+
+
+def _credentials(username: str | None, *, from_stdin: bool) -> tuple[str, str]:
+    if from_stdin:
+        if not username:
+            raise click.UsageError("--password-stdin needs --username.")
+        return username, sys.stdin.readline().rstrip("\r\n")
+    if not sys.stdin.isatty():
+        raise click.UsageError("Without a terminal: --username and --password-stdin.")
+    name = username or click.prompt("Name", err=True)
+    return name, click.prompt("Password", hide_input=True, err=True)
+
+
+def _by_password(url: str, ca: str | None, name: str, password: str) -> Profile:
+    wanted = {"name": f"remoteapprest on {platform.node()}"[:100], "scopes": _SCOPES}
+    with client(url, ca) as found:
+        try:
+            answer = ask(found, "POST", "/tokens", json=wanted, auth=_basic(name, password))
+        except NotSignedInError as error:
+            raise NotSignedInError(error.message) from error
+    issued = content(answer)
+    return Profile(url, issued["token"], name, ca, issued["id"])
+
+
+def _by_token(url: str, ca: str | None) -> Profile:
+    if sys.stdin.isatty():
+        token = click.prompt("Token", hide_input=True, err=True)
+    else:
+        token = sys.stdin.readline().strip()
+    if not (token.isascii() and token.isprintable() and token):
+        raise click.UsageError("That is no token.")
+    with client(url, ca, token) as found:
+        try:
+            me: Json = content(ask(found, "GET", "/me"))
+        except NotSignedInError as error:
+            raise NotSignedInError("The portal does not know this token.") from error
+    return Profile(url, token, me["name"], ca)
+
+
+def _basic(name: str, password: str) -> httpx.BasicAuth:
+    if ":" in name:
+        raise click.UsageError("A name has no colon.")
+    return httpx.BasicAuth(name, password)
+
+
+def _revoke(profile: Profile) -> bool:
+    """Return whether the token is void now; a portal that is away is no error."""
+    if not profile.token_id:
+        return False
+    try:
+        with client(profile.url, profile.ca, profile.token) as found:
+            ask(found, "DELETE", f"/tokens/{profile.token_id}")
+    except (NotFoundError, NotSignedInError):
+        return True
+    except ControlPlaneError:
+        return False
+    return True

@@ -1,0 +1,218 @@
+"""One whole portal on this machine: control plane, nginx in front, routes installed between them.
+
+Invariant: after `stop` no process, socket, container or network of the realm is left; homes are.
+"""
+
+import json
+import os
+import secrets
+import shutil
+import signal
+import socket
+import ssl
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import httpx
+
+from control_plane.adapters.engine import DockerEngine
+from control_plane.trial import certificate, gateway, leftovers, processes
+from control_plane.trial.account import Account, environment, worker_gid
+from control_plane.trial.places import Places, PortalOptions, command
+from control_plane.trial.spool import SpoolWatch
+from control_plane.trial.supervised import Command, Supervised, failed
+
+_READY_SECONDS = 30.0
+_POLL = 0.05
+_BACKLOG = 1024
+
+
+class Portal:
+    """A portal that runs between `start` and `stop`, or inside a `with`."""
+
+    def __init__(self, options: PortalOptions) -> None:
+        """Prepare; nothing is made before `start`."""
+        self.options = options
+        self.places = Places(options.directory, Path(f"/run/remoteapp-{options.realm}"))
+        self.url = f"https://localhost:{options.port}"
+        self._stack = ExitStack()
+
+    @property
+    def authority(self) -> Path:
+        """The certificate that a client is told to trust."""
+        return self.places.certificates / "ca.pem"
+
+    def __enter__(self) -> Self:
+        """Start."""
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop."""
+        self.stop()
+
+    def prepare(self) -> None:
+        """Make the directories, settings, secret and certificates that lack."""
+        _make_directories(self.places, self.options.account)
+        self.places.settings.write_text(_settings_text(self.options, self.url))
+        _make_secret(self.places.credentials / "secret", self.options.account)
+        certificate.provided(self.places.certificates)
+
+    def start(self) -> None:
+        """Start everything and wait until it answers; on an error nothing is left."""
+        with self._stack as undo:
+            self.prepare()
+            mend(self.places.run)
+            leftovers.sweep(self.options.realm)
+            self._start_parts(undo)
+            self.wait_until_ready()
+            self._stack = undo.pop_all()
+
+    def stop(self) -> None:
+        """Stop everything and remove what the realm has in the engine, but for the homes."""
+        self._stack.close()
+
+    def kill_control_plane(self, number: int = signal.SIGKILL) -> None:
+        """Kill it; it comes back by itself if `restart` says so."""
+        self._control_plane.kill(number)
+
+    def start_control_plane(self) -> None:
+        """Start it again where it does not come back by itself."""
+        self._control_plane.start()
+
+    def kill_nginx(self, number: int = signal.SIGKILL) -> None:
+        """Kill it with its workers; it comes back by itself if `restart` says so."""
+        self._nginx.kill(number)
+
+    def start_nginx(self) -> None:
+        """Start it again where it does not come back by itself."""
+        self._nginx.start()
+
+    @property
+    def control_plane_pid(self) -> int | None:
+        """The control plane's process now; None while there is none."""
+        return self._control_plane.pid
+
+    @property
+    def nginx_pid(self) -> int | None:
+        """The process of nginx's master now; None while there is none."""
+        return self._nginx.pid
+
+    def wait_until_ready(self, seconds: float = _READY_SECONDS) -> None:
+        """Return when the portal says it is ready; ControlPlaneError after that many seconds."""
+        trust = ssl.create_default_context(cafile=self.authority)
+        deadline = time.monotonic() + seconds
+        with httpx.Client(base_url=self.url, verify=trust, trust_env=False) as client:
+            while not _is_ready(client):
+                if time.monotonic() > deadline:
+                    raise failed("The portal is not ready", self._least_ready_log(client))
+                time.sleep(_POLL)
+
+    def _start_parts(self, undo: ExitStack) -> None:
+        places, options = self.places, self.options
+        undo.callback(shutil.rmtree, places.run, ignore_errors=True)
+        places.run.mkdir(mode=0o755)
+        undo.callback(leftovers.sweep, options.realm)
+        session_range = DockerEngine(options.realm).session_range()
+        listener = undo.enter_context(_listener(places.socket, options.account))
+        self._control_plane = self._supervised(_control_plane(places, options, listener))
+        self._nginx = self._supervised(gateway.nginx(places, self.url, options, session_range))
+        spool = SpoolWatch(
+            places.spool,
+            gateway.install(places, session_range),
+            places.logs / "routes.log",
+            environment(),
+        )
+        undo.callback(spool.stop)
+        undo.callback(self._control_plane.stop, 7)
+        undo.callback(self._nginx.stop, 5)
+        self._control_plane.start()
+        self._nginx.start()
+        spool.start()
+
+    def _supervised(self, wanted: Command) -> Supervised:
+        pid_file = self.places.run / f"{wanted.name}.process"
+        return Supervised(wanted, pid_file, restart=self.options.restart)
+
+    def _least_ready_log(self, client: httpx.Client) -> Path:
+        try:
+            client.get("/healthz").raise_for_status()
+        except httpx.TransportError:
+            return self._nginx.command.log
+        except httpx.HTTPStatusError:
+            return self._control_plane.command.log
+        return self.places.logs / "routes.log"
+
+
+def mend(run: Path) -> None:
+    """End the processes that a killed launcher left, and remove what they lived on."""
+    for path in run.glob("*.process"):
+        if leader := processes.recall(path):
+            processes.end(leader, 5)
+    shutil.rmtree(run, ignore_errors=True)
+
+
+def _is_ready(client: httpx.Client) -> bool:
+    try:
+        return client.get("/readyz").status_code == httpx.codes.OK
+    except httpx.TransportError:
+        return False
+
+
+def _control_plane(places: Places, options: PortalOptions, listener: socket.socket) -> Command:
+    return Command(
+        name="control-plane",
+        words=(command("control-plane"), "serve"),
+        log=places.logs / "control-plane.log",
+        environment=environment(
+            REMOTEAPP_SETTINGS=str(places.settings),
+            STATE_DIRECTORY=str(places.state),
+            ROUTES_STATUS=str(places.routes_status),
+            CREDENTIALS_DIRECTORY=str(places.credentials),
+            HOME=str(places.state),
+        ),
+        account=options.account,
+        listener=listener,
+    )
+
+
+def _listener(path: Path, account: Account) -> socket.socket:
+    """Bind what outlives every restart of the control plane, so that none refuses a request."""
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(path))
+    os.chown(path, account.uid, worker_gid())
+    path.chmod(0o660)
+    listener.listen(_BACKLOG)
+    return listener
+
+
+def _make_directories(places: Places, account: Account) -> None:
+    for path in (places.directory, places.logs, places.nginx):
+        path.mkdir(mode=0o755, parents=True, exist_ok=True)
+    for path in (places.state, places.spool.parent, places.spool, places.credentials):
+        path.mkdir(mode=0o700, exist_ok=True)
+    for own in (places.state, places.credentials):
+        for path in (own, *own.rglob("*")):
+            os.chown(path, account.uid, account.gid, follow_symlinks=False)
+
+
+def _make_secret(path: Path, account: Account) -> None:
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_hex(32))
+        os.chown(path, account.uid, account.gid)
+
+
+def _settings_text(options: PortalOptions, url: str) -> str:
+    lines = [f"realm = {json.dumps(options.realm)}", f"public_url = {json.dumps(url)}"]
+    for section, keys in options.settings.items():
+        lines += [f"[{section}]", *(f"{key} = {json.dumps(value)}" for key, value in keys.items())]
+    return "\n".join(lines) + "\n"

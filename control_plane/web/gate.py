@@ -1,0 +1,165 @@
+"""The gate before every operation: who calls, may they, is the body what it should be.
+
+Invariant: a browser's cookie changes state only with the portal's exact Origin.
+"""
+
+import asyncio
+import base64
+import binascii
+import inspect
+import json
+import time
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Executor
+from typing import Any, TypeVar, cast
+
+from pydantic import BaseModel, ValidationError
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from control_plane import auth
+from control_plane.domain.access import Caller
+from control_plane.domain.ports import Plane
+from control_plane.errors import (
+    FieldError,
+    ForbiddenError,
+    InvalidError,
+    NotJsonError,
+    NotSignedInError,
+    TooLargeError,
+)
+from control_plane.web.operations import Call, Operation
+
+COOKIE = "__Host-remoteapp"
+LARGEST_BODY = 64 * 1024
+# Every refused sign-in takes this long, whatever was wrong with it.
+REFUSAL_SECONDS = 1.0
+
+T = TypeVar("T")
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+def handler(operation: Operation) -> Handler:
+    """Return the Starlette endpoint of an operation."""
+    is_async = inspect.iscoroutinefunction(operation.endpoint)
+
+    async def handle(request: Request) -> Response:
+        call = await _call(operation, request)
+        if is_async:
+            return await cast("Awaitable[Response]", operation.endpoint(call))
+        return cast("Response", await run_in_threadpool(operation.endpoint, call))
+
+    return handle
+
+
+def client_address(request: Request) -> str:
+    """Return the client's address as nginx saw it."""
+    return request.headers.get("x-real-ip", "local")
+
+
+def cookie_caller(request: Request) -> Caller | None:
+    """Return who is signed in with this browser."""
+    value = request.cookies.get(COOKIE, "")
+    return auth.by_cookie(plane_of(request), value) if value else None
+
+
+def plane_of(request: Request) -> Plane:
+    """Return the plane the process was opened with."""
+    return cast("Plane", request.app.state.plane)
+
+
+def require_own_origin(request: Request) -> None:
+    """ForbiddenError unless the browser says that the portal itself sent the request."""
+    if request.headers.get("origin") != plane_of(request).site.public_url:
+        raise ForbiddenError(
+            "This request did not come from the portal's own page.",
+            "Programs use a token: Authorization: Bearer rapp_…",
+        )
+
+
+async def proved(request: Request, prove: Callable[[], T]) -> T:
+    """Run a sign-in on its own executor; a refusal always takes the same time."""
+    begun = time.monotonic()
+    executor = cast("Executor", request.app.state.signing_in)
+    try:
+        return await asyncio.get_running_loop().run_in_executor(executor, prove)
+    except (NotSignedInError, InvalidError):
+        await asyncio.sleep(max(0.0, begun + REFUSAL_SECONDS - time.monotonic()))
+        raise
+
+
+async def _call(operation: Operation, request: Request) -> Call:
+    caller = await _caller(operation, request)
+    if operation.scope and operation.scope not in caller.scopes:
+        raise ForbiddenError(f"This needs the scope {operation.scope}.")
+    return Call(
+        plane=plane_of(request),
+        caller=caller,
+        path=request.path_params,
+        query=request.query_params,
+        headers=request.headers,
+        body=await _body(operation, request) if operation.body else None,
+        address=client_address(request),
+    )
+
+
+async def _caller(operation: Operation, request: Request) -> Caller:
+    scheme, _, value = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "basic" and operation.basic:
+        return await _basic(request, value)
+    if scheme.lower() == "bearer":
+        caller = auth.by_token(plane_of(request), value.strip())
+    else:
+        caller = cookie_caller(request)
+        if caller and operation.changes:
+            require_own_origin(request)
+    if caller is None:
+        raise NotSignedInError("Nobody is signed in.", "Sign in, or send a token.")
+    return caller
+
+
+async def _basic(request: Request, value: str) -> Caller:
+    if "origin" in request.headers:
+        require_own_origin(request)
+    try:
+        name, _, password = base64.b64decode(value, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError) as error:
+        raise NotSignedInError("The Authorization header does not parse.") from error
+    plane = plane_of(request)
+    proof = auth.Proof(name, password, client_address(request))
+    return await proved(request, lambda: auth.by_password(plane, proof))
+
+
+async def _body(operation: Operation, request: Request) -> BaseModel:
+    model = cast("type[BaseModel]", operation.body)
+    content = parse_json(request.headers.get("content-type", ""), await _read(request))
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        raise InvalidError(
+            "The body has bad fields.", [_problem(one) for one in error.errors()]
+        ) from None
+
+
+def parse_json(media: str, content: bytes) -> Any:
+    """Return the JSON value; NotJsonError says what else came."""
+    if media.partition(";")[0].strip().lower() != "application/json":
+        raise NotJsonError("The body must be application/json.")
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise NotJsonError(f"The body does not parse as JSON: {error}") from error
+
+
+async def _read(request: Request) -> bytes:
+    content = bytearray()
+    async for chunk in request.stream():
+        content += chunk
+        if len(content) > LARGEST_BODY:
+            raise TooLargeError(f"The body is larger than {LARGEST_BODY} bytes.")
+    return bytes(content)
+
+
+def _problem(error: Any) -> FieldError:
+    return FieldError(".".join(str(part) for part in error["loc"]) or "body", error["msg"])

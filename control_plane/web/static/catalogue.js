@@ -1,0 +1,153 @@
+// The catalogue: start, stop, dismiss, search; what runs is kept true while the page is open.
+
+import { ask, capital, follow, say } from "/static/portal.js";
+import { start, stop } from "/static/sessions.js";
+
+const cards = [...document.querySelectorAll(".application")];
+const others = document.getElementById("others");
+
+function placeOf(grant) {
+  return document.querySelector(`.sessions[data-grant="${CSS.escape(grant)}"]`)
+    ?? others.querySelector(".sessions");
+}
+
+function fill(row, session) {
+  const failed = session.state === "failed";
+  row.dataset.id = session.id;
+  row.dataset.state = session.state;
+  row.querySelector(".state").textContent = capital(session.state);
+  row.querySelector("time").dateTime = session.created_at;
+  row.querySelector(".reason").textContent = session.failure?.message ?? "";
+  const link = row.querySelector("a");
+  link.href = `/sessions/${session.id}`;
+  link.textContent = failed ? "Details" : "Open";
+  row.querySelector("button").textContent = failed ? "Dismiss" : "Stop";
+  complete(row);
+}
+
+/** Write what only a browser knows (the local time), and names that tell rows apart. */
+function complete(row) {
+  const time = row.querySelector("time");
+  const at = new Date(time.dateTime);
+  const today = at.toDateString() === new Date().toDateString();
+  time.textContent = today
+    ? at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })
+    : at.toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
+  const name = nameOf(row);
+  for (const control of row.querySelectorAll("a, button")) {
+    control.setAttribute("aria-label", `${control.textContent} ${name}, since ${time.textContent}`);
+  }
+}
+
+const nameOf = (row) => row.closest(".application")?.dataset.name ?? "the session";
+
+function show(session) {
+  const place = placeOf(session.grant_id);
+  let row = place.querySelector(`[data-id="${CSS.escape(session.id)}"]`);
+  if (!row) {
+    row = document.getElementById("row").content.firstElementChild.cloneNode(true);
+    place.append(row);
+  }
+  fill(row, session);
+}
+
+function remove(row) {
+  const next = row.closest(".card").querySelector(".start button, a");
+  const held = row.contains(document.activeElement);
+  row.remove();
+  if (held) next?.focus();
+}
+
+async function refresh() {
+  const { items } = await ask("GET", "/sessions");
+  const living = new Set(items.map((one) => one.id));
+  items.forEach(show);
+  for (const row of document.querySelectorAll(".session")) {
+    if (!living.has(row.dataset.id)) remove(row);
+  }
+  others.hidden = !others.querySelector(".session");
+}
+
+// Many events in a moment make one question.
+let asked = 0;
+function refreshSoon() {
+  clearTimeout(asked);
+  asked = setTimeout(() => refresh().catch(() => {}), 50);
+}
+
+async function end(row) {
+  const alert = row.closest(".card").querySelector("[role=alert]");
+  say(alert, "");
+  try {
+    if (row.dataset.state === "failed") await ask("DELETE", `/sessions/${row.dataset.id}`);
+    else await stop(nameOf(row), row.dataset.id, () => { row.dataset.state = "stopping"; });
+  } catch (problem) {
+    say(alert, problem.message);
+  }
+  refreshSoon();
+}
+
+function optionsOf(form) {
+  const { resolution, width, height } = form.elements;
+  if (!resolution?.value) return {};
+  const custom = resolution.value === "custom";
+  return { resolution: custom ? `${width.value}x${height.value}` : resolution.value };
+}
+
+async function begin(form) {
+  const card = form.closest(".card");
+  const controls = form.querySelector("fieldset");
+  const body = { grant_id: form.dataset.grant, options: optionsOf(form) };
+  say(card.querySelector("[role=alert]"), "");
+  controls.disabled = true;
+  try {
+    await start(card.dataset.name, body);
+  } catch (problem) {
+    say(card.querySelector("[role=alert]"), problem.message);
+  }
+  controls.disabled = false;
+  form.querySelector("button").focus();
+}
+
+function showCustom(form) {
+  const custom = form.querySelector(".custom");
+  custom.hidden = form.elements.resolution.value !== "custom";
+  for (const input of custom.querySelectorAll("input")) input.disabled = custom.hidden;
+}
+
+function filter(search) {
+  const wanted = search.value.trim().toLocaleLowerCase();
+  const matches = (card) => card.dataset.name.toLocaleLowerCase().includes(wanted);
+  for (const card of cards) card.hidden = !matches(card);
+  const count = cards.filter(matches).length;
+  const sentence = count ? `${count} of ${cards.length}` : "No application has that in its name.";
+  document.getElementById("found").textContent = wanted ? sentence : "";
+}
+
+function listenToSearch(search) {
+  search.addEventListener("input", () => filter(search));
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "/" || event.target.closest("input, select, dialog")) return;
+    event.preventDefault();
+    search.focus();
+  });
+  filter(search);
+}
+
+for (const form of document.querySelectorAll(".start")) {
+  form.querySelector("fieldset").disabled = false;
+  form.addEventListener("submit", (event) => { event.preventDefault(); begin(form); });
+  if (!form.elements.resolution) continue;
+  form.elements.resolution.addEventListener("change", () => showCustom(form));
+  showCustom(form); // a reload keeps what was chosen
+}
+for (const list of document.querySelectorAll(".sessions")) {
+  list.addEventListener("click", (event) => {
+    const button = event.target.closest("button");
+    if (button) end(button.closest(".session"));
+  });
+}
+document.querySelectorAll(".session").forEach(complete);
+const search = document.getElementById("search");
+if (search) listenToSearch(search);
+follow("/sessions", { hear: refreshSoon, opened: refreshSoon });

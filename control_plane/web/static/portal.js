@@ -1,0 +1,76 @@
+// How a page talks to the portal's API, and to the person in front of it.
+
+/** An answer that is not a success, with the words that the portal gave. */
+export class Problem extends Error {
+  constructor(status, body) {
+    super([body.detail, body.hint].filter(Boolean).join(" ") || `The portal answered ${status}.`);
+    this.status = status;
+    this.sessions = body.sessions ?? [];
+  }
+}
+
+/** Ask the API; returns JSON, text, or null for an empty answer. Throws a Problem. */
+export async function ask(method, path, body) {
+  const answer = await send(method, path, body);
+  if (answer.status === 401) {
+    location.assign(`/login?next=${encodeURIComponent(location.pathname)}`);
+    return new Promise(() => {}); // the page is on its way out
+  }
+  const isJson = /\bjson\b/.test(answer.headers.get("content-type") ?? "");
+  const content = isJson ? await answer.json() : await answer.text();
+  if (!answer.ok) throw new Problem(answer.status, isJson ? content : {});
+  return content || null;
+}
+
+async function send(method, path, body) {
+  const options = { method };
+  if (body) {
+    options.headers = { "Content-Type": "application/json" };
+    options.body = JSON.stringify(body);
+  }
+  try {
+    return await fetch(`/api/v1${path}`, options);
+  } catch {
+    throw new Problem(0, { detail: "The portal does not answer.", hint: "Try again in a moment." });
+  }
+}
+
+/** Hear what happens to sessions, for as long as the page lives; returns what ends it. */
+export function follow(path, { hear, opened = () => {} }) {
+  let source, timer, pause = 1000;
+  const open = () => {
+    source = new EventSource(`/api/v1${path}`);
+    source.addEventListener("open", () => { pause = 1000; opened(); });
+    source.addEventListener("state", (event) => hear(JSON.parse(event.data)));
+    // A browser gives up for good on an answer such as 503, so the page itself tries again.
+    source.addEventListener("error", () => {
+      source.close();
+      ask("GET", "/me").catch(() => {}); // leads to the sign-in page when that has ended
+      timer = setTimeout(open, pause * (0.5 + Math.random()));
+      pause = Math.min(pause * 2, 15000);
+    });
+  };
+  open();
+  return () => { clearTimeout(timer); source.close(); };
+}
+
+/** Show a sentence in a place that screen readers read out; an empty one takes it away. */
+export function say(place, sentence) {
+  const line = document.createElement("p");
+  line.className = "alert";
+  line.textContent = sentence;
+  place.replaceChildren(...(sentence ? [line] : []));
+}
+
+/** Open a dialog about something of that name; returns the value of the button pressed. */
+export function choose(dialog, name) {
+  dialog.querySelector("[data-name]").textContent = name;
+  dialog.returnValue = "";
+  dialog.showModal();
+  return new Promise((done) => {
+    dialog.addEventListener("close", () => done(dialog.returnValue), { once: true });
+  });
+}
+
+/** Write a state as people read it. */
+export const capital = (word) => word.charAt(0).toUpperCase() + word.slice(1);

@@ -1,0 +1,85 @@
+"""Server-sent events: what happens to sessions, told while it happens.
+
+Invariant: a stream ends within five seconds of its caller's sign-in or token.
+"""
+
+import asyncio
+from asyncio import Queue
+from collections.abc import AsyncIterator, Callable, Sequence
+
+from sse_starlette import EventSourceResponse, ServerSentEvent
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from control_plane import auth, sessions
+from control_plane.domain.entities import Event, Session
+from control_plane.web import api, schemas
+from control_plane.web.operations import Call
+
+_LOOK_AGAIN = 5.0
+_STREAM = "text/event-stream"
+
+
+async def list_or_stream(call: Call) -> Response:
+    """GET /sessions: a list, or a stream of all my sessions where the client accepts one."""
+    if _STREAM not in call.headers.get("accept", ""):
+        return await run_in_threadpool(api.list_sessions, call)
+    owner = call.caller.user.name
+    mine = call.plane.access.sessions_of(owner)
+    return _stream(call, mine, lambda event: event.owner == owner)
+
+
+async def session_events(call: Call) -> Response:
+    """GET /sessions/{id}/events: the session's state now, then each change."""
+    session = await run_in_threadpool(sessions.mine, call.plane, call.caller, call.path["id"])
+    return _stream(call, [session], lambda event: event.session == session.id)
+
+
+def _stream(call: Call, now: Sequence[Session], wanted: Callable[[Event], bool]) -> Response:
+    # Subscribed before anything is sent: nothing is told between the present and the first wait.
+    queue = call.plane.events.subscribe()
+    told = _told(call, queue, _first(call, now, wanted), wanted)
+    return EventSourceResponse(told, ping=15, headers={"X-Accel-Buffering": "no"})
+
+
+async def _told(
+    call: Call, queue: Queue[Event | None], first: list[Event], wanted: Callable[[Event], bool]
+) -> AsyncIterator[ServerSentEvent]:
+    try:
+        for event in first:
+            yield _server_sent(event)
+        while auth.still_in(call.plane, call.caller):
+            try:
+                async with asyncio.timeout(_LOOK_AGAIN):
+                    told = await queue.get()
+            except TimeoutError:
+                continue
+            if told is None:
+                return
+            if wanted(told):
+                yield _server_sent(told)
+    finally:
+        call.plane.events.unsubscribe(queue)
+
+
+def _first(call: Call, now: Sequence[Session], wanted: Callable[[Event], bool]) -> list[Event]:
+    asked = call.headers.get("last-event-id", "")
+    last = int(asked) if asked.isascii() and asked.isdecimal() else None
+    missed = call.plane.events.since(last)
+    if missed is not None:
+        return [event for event in missed if wanted(event)]
+    return [_present(call, session) for session in now]
+
+
+def _present(call: Call, session: Session) -> Event:
+    message = session.failure.message if session.failure else session.state.value.capitalize()
+    return Event(0, session.id, session.owner, session.state, message, call.plane.clock())
+
+
+def _server_sent(event: Event) -> ServerSentEvent:
+    data = schemas.StateEvent(
+        session=event.session, state=event.state.value, message=event.message, at=event.at
+    )
+    return ServerSentEvent(
+        data=data.model_dump_json(), event="state", id=str(event.id) if event.id else None
+    )

@@ -1,0 +1,47 @@
+"""A database, and what a person types at it with remoteappdb."""
+
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from click.testing import CliRunner, Result
+
+from control_plane.adapters.accounting_db import PeeweeAccounting
+from control_plane.adapters.records import PeeweeRecords
+from control_plane.cli.remoteappdb import cli
+
+NOW = datetime.now(UTC)
+LATER = NOW + timedelta(hours=1)
+COMMAND = (sys.executable, "-c", "from control_plane.cli.remoteappdb import main; main()")
+
+
+@dataclass(frozen=True)
+class Site:
+    """A database, and what a person types at it."""
+
+    path: Path
+    accounting: PeeweeAccounting
+    records: PeeweeRecords
+
+    def run(self, *words: str, typed: str = "") -> Result:
+        """Run remoteappdb on this database."""
+        return CliRunner().invoke(cli, [str(self.path), *words], input=typed)
+
+    def done(self, *words: str, typed: str = "") -> str:
+        """Run it; it ends well and says nothing on stderr."""
+        result = self.run(*words, typed=typed)
+        assert (result.exit_code, result.stderr) == (0, ""), result.output
+        return result.stdout
+
+    def refused(self, status: int, *words: str, typed: str = "") -> str:
+        """Run it; it ends with this status and one line on stderr, which is returned."""
+        result = self.run(*words, typed=typed)
+        assert (result.exit_code, result.stdout) == (status, ""), result.output
+        (line,) = result.stderr.splitlines()
+        assert line.startswith("cli: ")
+        return line.removeprefix("cli: ")
+
+    def acts(self) -> list[tuple[str, str]]:
+        """Return what the audit log holds."""
+        return [(row.action, row.target) for row in self.records.audit()]

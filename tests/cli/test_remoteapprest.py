@@ -1,0 +1,553 @@
+"""The command remoteapprest, over TLS, on the real application with an engine in memory."""
+
+import contextlib
+import json
+import os
+import pty
+import subprocess
+import sys
+import threading
+from asyncio import AbstractEventLoop
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from adapters.fakes_engine import HELLO, FakeEngine
+from click.testing import CliRunner, Result
+from served import Served, Wire, portal_of, served, wire
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+from usecases.conftest import Application200, Clock, grant_of, until
+
+from control_plane.cli.remoteapprest import cli
+from control_plane.domain.containers import ContainerSpec
+from control_plane.domain.labels import IMAGE
+from control_plane.domain.ports import Plane
+
+PASSWORD = "alice's password"
+COMMAND = (sys.executable, "-c", "from control_plane.cli.remoteapprest import main; main()")
+
+
+@dataclass
+class HeldEngine(FakeEngine):
+    """An engine whose containers run when the test lets them, and which writes an odd log."""
+
+    go: threading.Event = field(default_factory=threading.Event)
+    output: str = "first\n\x1b[31msecond\x1b[0m\n"
+
+    def run(self, spec: ContainerSpec) -> str:
+        assert self.go.wait(10)
+        return super().run(spec)
+
+    def log(self, container_id: str, tail: int) -> str:
+        self.check()
+        return "".join(self.output.splitlines(keepends=True)[-tail:]) if container_id else ""
+
+
+@dataclass(frozen=True)
+class Desk:
+    """A person's machine: where the profiles lie, and the portal that it reaches."""
+
+    portal: Served
+    config: Path
+    plane: Plane
+
+    @property
+    def profiles(self) -> Path:
+        return self.config / "remoteapp" / "profiles.json"
+
+    @property
+    def env(self) -> dict[str, str]:
+        return {"XDG_CONFIG_HOME": str(self.config)}
+
+    def run(self, *words: str, typed: str = "") -> Result:
+        """Run remoteapprest."""
+        return CliRunner().invoke(cli, words, input=typed, env=self.env)
+
+    def done(self, *words: str, typed: str = "") -> str:
+        """Run it; it ends well and says nothing on stderr."""
+        result = self.run(*words, typed=typed)
+        assert (result.exit_code, result.stderr) == (0, ""), result.output
+        return result.stdout
+
+    def refused(self, status: int, *words: str, typed: str = "") -> str:
+        """Run it; it ends with this status and one line on stderr, which is returned."""
+        result = self.run(*words, typed=typed)
+        assert (result.exit_code, result.stdout) == (status, ""), result.output
+        (line,) = result.stderr.splitlines()
+        return line.removeprefix("cli: ")
+
+    def sign_in(self, name: str = "alice", profile: str = "default") -> str:
+        """Sign in without a terminal."""
+        words = ("login", self.portal.url, "--ca", str(self.portal.ca), "--username", name)
+        return self.done(
+            "--profile", profile, *words, "--password-stdin", typed=f"{name}'s password\n"
+        )
+
+    def profile(self, name: str = "default") -> dict[str, Any]:
+        """Return what is stored."""
+        found: dict[str, Any] = json.loads(self.profiles.read_text())[name]
+        return found
+
+    def started(self) -> str:
+        """Start alice's application; return the session's id when it is ready."""
+        session_id = self.done("app", "start", grant_of(self.plane, "alice")).strip()
+        until(lambda: self.plane.access.sessions[session_id].state == "ready")
+        return session_id
+
+
+@pytest.fixture
+def engine() -> HeldEngine:
+    made = HeldEngine()
+    made.go.set()
+    labels = {**made.known[HELLO].labels, IMAGE + "type": "vncapp"}
+    labels |= dict.fromkeys((IMAGE + "env.x11-width", IMAGE + "env.x11-height"), "")
+    made.known[HELLO] = replace(made.known[HELLO], labels=labels)
+    return made
+
+
+@pytest.fixture
+def portal(plane: Plane, loop: AbstractEventLoop, tmp_path: Path) -> Iterator[Served]:
+    with served(portal_of(plane), loop, tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def desk(portal: Served, plane: Plane, tmp_path: Path) -> Desk:
+    return Desk(portal, tmp_path / "config", plane)
+
+
+@pytest.fixture
+def alices(desk: Desk) -> Desk:
+    desk.sign_in()
+    return desk
+
+
+@pytest.fixture
+def cuttable(portal: Served) -> Iterator[Wire]:
+    with wire(portal.port) as made:
+        yield made
+
+
+def at_a_terminal(
+    command: Sequence[str], env: dict[str, str], answers: Sequence[bytes]
+) -> tuple[int, str]:
+    """Run a command on a terminal of its own; give an answer at each colon that it prints."""
+    process, terminal = pty.fork()
+    if process == 0:
+        os.execve(command[0], list(command), {**os.environ, **env})  # noqa: S606 - for a terminal
+    seen, waiting = b"", list(answers)
+    with contextlib.suppress(OSError):  # the terminal closes with the command
+        while chunk := os.read(terminal, 1024):
+            seen += chunk
+            if chunk.endswith(b": ") and waiting:
+                os.write(terminal, waiting.pop(0))
+    os.close(terminal)
+    return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]), seen.decode()
+
+
+# signing in
+
+
+def test_a_sign_in_stores_a_token_and_never_the_password(desk: Desk) -> None:
+    assert desk.sign_in() == f"Signed in at {desk.portal.url} as alice.\n"
+    stored = desk.profile()
+    assert stored.pop("token").startswith("rapp_")
+    (token,) = desk.plane.access.tokens.values()
+    assert stored == {
+        "url": desk.portal.url,
+        "user": "alice",
+        "ca": str(desk.portal.ca),
+        "token_id": token.id,
+    }
+    assert token.name.startswith("remoteapprest on ")
+    assert token.scopes == ("sessions:read", "sessions:write", "shares:write")
+    assert desk.profiles.stat().st_mode & 0o777 == 0o600
+    assert desk.profiles.parent.stat().st_mode & 0o777 == 0o700
+    assert [one.name for one in desk.profiles.parent.iterdir()] == ["profiles.json"]
+
+
+def test_the_password_is_asked_for_and_never_shown(desk: Desk) -> None:
+    words = ("login", desk.portal.url, "--ca", str(desk.portal.ca))
+    answers = (b"alice\n", PASSWORD.encode() + b"\n")
+    status, seen = at_a_terminal([*COMMAND, *words], desk.env, answers)
+    assert status == 0
+    assert seen.splitlines() == [
+        "Name: alice",
+        "Password: ",
+        f"Signed in at {desk.portal.url} as alice.",
+    ]
+
+
+def test_without_a_terminal_the_password_must_be_piped(desk: Desk) -> None:
+    result = desk.run("login", desk.portal.url, "--ca", str(desk.portal.ca), typed="x\n")
+    assert result.exit_code == 2
+    assert "--username and --password-stdin" in result.stderr
+
+
+def test_a_wrong_password_is_refused_and_stores_nothing(desk: Desk) -> None:
+    words = ("login", desk.portal.url, "--ca", str(desk.portal.ca), "--username", "alice")
+    line = desk.refused(1, *words, "--password-stdin", typed="guess\n")
+    assert line == "Name and password do not match."
+    assert not desk.profiles.exists()
+
+
+def test_a_token_of_ones_own_serves_as_well(alices: Desk) -> None:
+    token = alices.profile()["token"]
+    words = ("--profile", "other", "login", alices.portal.url, "--ca", str(alices.portal.ca))
+    alices.done(*words, "--token", typed=f"{token}\n")
+    assert alices.profile("other") == {**alices.profile(), "token_id": ""}
+    assert "Hello" in alices.done("--profile", "other", "app", "available")
+
+
+def test_a_token_that_nobody_issued_is_refused(desk: Desk) -> None:
+    words = ("login", desk.portal.url, "--ca", str(desk.portal.ca), "--token")
+    assert desk.refused(1, *words, typed="rapp_x\n") == "The portal does not know this token."
+    assert not desk.profiles.exists()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://portal.test",
+        "http://localhost:8000",
+        "portal.test",
+        "https://",
+        "https://portal.test/login",
+        "https://alice:secret@portal.test",
+    ],
+)
+def test_only_the_https_address_of_a_portal_is_taken(desk: Desk, url: str) -> None:
+    result = desk.run("login", url, "--username", "alice", "--password-stdin", typed="x\n")
+    assert result.exit_code == 2
+    assert "must be an https address" in result.stderr
+
+
+def test_signing_in_again_revokes_the_token_before(alices: Desk) -> None:
+    before = alices.profile()["token_id"]
+    alices.sign_in()
+    (token,) = alices.plane.access.tokens.values()
+    assert token.id == alices.profile()["token_id"] != before
+
+
+def test_profiles_are_apart(alices: Desk) -> None:
+    alices.sign_in("bob", "work")
+    assert (alices.profile()["user"], alices.profile("work")["user"]) == ("alice", "bob")
+    alices.done("--profile", "work", "logout")
+    assert list(json.loads(alices.profiles.read_text())) == ["default"]
+
+
+def test_a_relative_ca_is_stored_as_the_place_that_it_is(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(desk.portal.ca.parent)
+    words = ("login", desk.portal.url, "--ca", "ca.pem", "--username", "alice")
+    desk.done(*words, "--password-stdin", typed=f"{PASSWORD}\n")
+    assert desk.profile()["ca"] == str(desk.portal.ca)
+
+
+def test_profiles_that_do_not_parse_are_told_and_kept(alices: Desk) -> None:
+    alices.profiles.write_text("{")
+    line = alices.refused(1, "app", "running")
+    assert line.startswith(f"The profiles in {alices.profiles} cannot be read: ")
+    assert line.endswith("Mend the file or remove it.")
+    assert alices.profiles.read_text() == "{"
+
+
+# signing out
+
+
+def test_signing_out_revokes_the_token_and_forgets_it(alices: Desk) -> None:
+    assert alices.done("logout") == f"Signed out of {alices.portal.url}.\n"
+    assert alices.plane.access.tokens == {}
+    assert json.loads(alices.profiles.read_text()) == {}
+    assert alices.refused(1, "app", "running") == (
+        "The profile default is not signed in anywhere. Sign in with remoteapprest login URL."
+    )
+
+
+def test_signing_out_of_a_portal_that_is_away_says_that_the_token_holds(
+    alices: Desk, loop: AbstractEventLoop, tmp_path: Path
+) -> None:
+    del loop, tmp_path
+    stored = json.loads(alices.profiles.read_text())
+    stored["default"]["url"] = "https://localhost:1"
+    alices.profiles.write_text(json.dumps(stored))
+    result = alices.run("logout")
+    assert (result.exit_code, result.stdout) == (0, "Signed out of https://localhost:1.\n")
+    assert "not revoked" in result.stderr
+    assert json.loads(alices.profiles.read_text()) == {}
+
+
+def test_a_token_that_was_revoked_elsewhere_calls_for_a_new_sign_in(alices: Desk) -> None:
+    alices.plane.access.tokens.clear()
+    line = alices.refused(1, "app", "running")
+    assert line == "Nobody is signed in. Sign in again with remoteapprest login URL."
+
+
+# the server
+
+
+def test_a_certificate_that_is_not_trusted_is_never_accepted(desk: Desk) -> None:
+    words = ("login", desk.portal.url, "--username", "alice", "--password-stdin")
+    line = desk.refused(4, *words, typed=f"{PASSWORD}\n")
+    assert line.startswith(f"The certificate of {desk.portal.url} is not trusted: ")
+    assert line.endswith("remoteapprest login URL --ca FILE.")
+
+
+def test_a_certificate_for_another_name_is_never_accepted(desk: Desk) -> None:
+    url = f"https://127.0.0.1:{desk.portal.port}"
+    words = ("login", url, "--ca", str(desk.portal.ca), "--username", "alice")
+    line = desk.refused(4, *words, "--password-stdin", typed=f"{PASSWORD}\n")
+    assert "IP address mismatch" in line
+
+
+def test_no_flag_turns_the_check_off() -> None:
+    for words in (["--help"], ["login", "--help"]):
+        text = CliRunner().invoke(cli, words).stdout.lower()
+        assert "insecure" not in text
+        assert "verify" not in text
+
+
+def test_a_ca_file_without_a_certificate_is_told(desk: Desk, tmp_path: Path) -> None:
+    empty = tmp_path / "empty.pem"
+    empty.touch()
+    words = ("login", desk.portal.url, "--ca", str(empty), "--username", "alice")
+    line = desk.refused(1, *words, "--password-stdin", typed="x\n")
+    assert line.startswith(f"The CA file {empty} cannot be used: ")
+
+
+def test_a_server_that_is_away_is_status_4(desk: Desk) -> None:
+    words = ("login", "https://localhost:1", "--username", "alice", "--password-stdin")
+    line = desk.refused(4, *words, typed="x\n")
+    assert line.startswith("https://localhost:1 cannot be reached: ")
+
+
+@pytest.mark.parametrize(("status", "ends"), [(200, 1), (302, 1), (404, 1), (502, 4), (503, 4)])
+def test_a_server_that_is_no_portal_is_told(
+    loop: AbstractEventLoop, tmp_path: Path, status: int, ends: int
+) -> None:
+    async def other(scope: Scope, receive: Receive, send: Send) -> None:
+        await Response("<h1>Hello</h1>", status, media_type="text/html")(scope, receive, send)
+
+    with served(other, loop, tmp_path) as found:
+        words = ("login", found.url, "--ca", str(found.ca), "--username", "a", "--password-stdin")
+        result = CliRunner().invoke(
+            cli, words, input="x\n", env={"XDG_CONFIG_HOME": str(tmp_path / "config")}
+        )
+    assert result.exit_code == ends
+    assert f"/api/v1/tokens answered {status}, not as a portal does." in result.stderr
+
+
+def test_an_engine_that_is_away_is_status_4(alices: Desk, engine: HeldEngine) -> None:
+    engine.away = True
+    grant = grant_of(alices.plane, "alice")
+    assert "The container engine does not answer." in alices.refused(4, "app", "start", grant)
+
+
+# applications
+
+
+def test_the_catalogue_lists_what_one_may_start(alices: Desk) -> None:
+    (row,) = json.loads(alices.done("app", "available", "--json"))
+    assert row["grant_id"] == grant_of(alices.plane, "alice")
+    assert (row["display_name"], row["options"]) == ("Hello", ["resolution"])
+    table = alices.done("app", "available")
+    assert row["grant_id"] in table
+    assert "Hello" in table
+
+
+def test_a_start_prints_the_id_alone_and_a_stop_ends_it(alices: Desk) -> None:
+    session_id = alices.started()
+    assert alices.plane.access.sessions[session_id].owner == "alice"
+    assert session_id in alices.done("app", "running")
+    (row,) = json.loads(alices.done("app", "running", "--json"))
+    assert (row["id"], row["state"]) == (session_id, "ready")
+    assert alices.done("app", "stop", session_id) == f"Stopped {session_id}.\n"
+    assert json.loads(alices.done("app", "running", "--json")) == []
+
+
+def test_every_verb_speaks_json(alices: Desk) -> None:
+    grant = grant_of(alices.plane, "alice")
+    session = json.loads(alices.done("app", "start", grant, "--json"))
+    assert (session["grant_id"], session["state"]) == (grant, "starting")
+    log = json.loads(alices.done("app", "log", session["id"], "--json"))
+    assert log["id"] == session["id"]
+    stopped = json.loads(alices.done("app", "stop", session["id"], "--json"))
+    assert stopped == {"id": session["id"], "state": "stopped"}
+    url = alices.portal.url
+    words = ("login", url, "--ca", str(alices.portal.ca), "--username", "alice")
+    signed = alices.done(*words, "--password-stdin", "--json", typed=f"{PASSWORD}\n")
+    assert json.loads(signed) == {"profile": "default", "url": url, "user": "alice"}
+    out = json.loads(alices.done("logout", "--json"))
+    assert out == {"profile": "default", "url": url, "revoked": True}
+
+
+def test_options_reach_the_container(alices: Desk, engine: HeldEngine) -> None:
+    grant = grant_of(alices.plane, "alice")
+    alices.done("app", "start", grant, "--option", "resolution=1280x800", "--wait", "--json")
+    (spec,) = engine.specs.values()
+    assert (spec.environment["X11_WIDTH"], spec.environment["X11_HEIGHT"]) == ("1280", "800")
+
+
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        ("resolution=huge", "options.resolution: must be WIDTHxHEIGHT"),
+        ("startup_file=a.txt", "options.startup_file: unknown option"),
+        ("resolution", "must be NAME=VALUE"),
+        ("=1", "must be NAME=VALUE"),
+    ],
+)
+def test_a_bad_option_is_wrong_usage(alices: Desk, option: str, words: str) -> None:
+    result = alices.run("app", "start", grant_of(alices.plane, "alice"), "--option", option)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert words in result.stderr
+    assert alices.plane.access.sessions == {}
+
+
+def test_a_second_start_names_what_runs_and_replace_stops_it(alices: Desk) -> None:
+    first, grant = alices.started(), grant_of(alices.plane, "alice")
+    line = alices.refused(1, "app", "start", grant)
+    assert line.startswith("Hello runs already as often as it may.")
+    assert line.endswith(f"Running: {first}.")
+    second = alices.done("app", "start", grant, "--replace").strip()
+    until(lambda: alices.plane.access.sessions[second].state == "ready")
+    rows = json.loads(alices.done("app", "running", "--json"))
+    assert [row["id"] for row in rows] == [second]
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (("start", "0" * 32), "See remoteapprest app available."),
+        (("stop", "0" * 32), "See remoteapprest app running."),
+        (("log", "0" * 32), "See remoteapprest app running."),
+        (("stop", "../../tokens"), "See remoteapprest app running."),
+    ],
+)
+def test_an_unknown_id_is_refused_with_where_to_look(
+    alices: Desk, words: Sequence[str], hint: str
+) -> None:
+    assert alices.refused(1, "app", *words).endswith(hint)
+
+
+def test_what_is_bobs_is_unknown_to_alice(alices: Desk) -> None:
+    alices.sign_in("bob", "bob")
+    grant = grant_of(alices.plane, "bob")
+    theirs = alices.done("--profile", "bob", "app", "start", grant).strip()
+    for words in (("start", grant), ("stop", theirs), ("log", theirs)):
+        assert alices.refused(1, "app", *words).startswith("There is no such ")
+    assert json.loads(alices.done("app", "running", "--json")) == []
+
+
+def test_the_log_has_its_last_lines_as_they_are(alices: Desk) -> None:
+    session_id = alices.started()
+    raw = json.loads(alices.done("app", "log", session_id, "--json"))["log"]
+    assert raw == "first\n\x1b[31msecond\x1b[0m\n"
+    assert alices.done("app", "log", session_id, "--tail", "1") == "second\n"
+
+
+def test_a_log_cannot_command_the_terminal(alices: Desk) -> None:
+    session_id = alices.started()
+    status, seen = at_a_terminal([*COMMAND, "app", "log", session_id], alices.env, ())
+    assert (status, seen.splitlines()) == (0, ["first", r"\x1b[31msecond\x1b[0m"])
+
+
+# waiting
+
+
+def test_waiting_ends_with_the_address(alices: Desk) -> None:
+    result = alices.run("app", "start", grant_of(alices.plane, "alice"), "--wait")
+    (session,) = alices.plane.access.sessions.values()
+    path = f"/user/alice/containers/{session.id}/"
+    assert (result.exit_code, result.stdout) == (0, f"{alices.plane.site.public_url}{path}\n")
+    assert result.stderr.splitlines()[0] == f"Session {session.id}"
+
+
+def test_waiting_tells_why_it_failed_and_what_the_container_wrote(
+    alices: Desk, application: Application200
+) -> None:
+    application.ready = False
+    waiting = Waiting(alices)
+    until(lambda: any(one.container_id for one in alices.plane.access.sessions.values()))
+    (session,) = alices.plane.access.sessions.values()
+    alices.plane.jobs.ended(session.container_id)
+    status, out, err = waiting.end()
+    assert (status, out) == (1, "")
+    assert err.splitlines()[-3:] == [
+        "first",
+        r"\x1b[31msecond\x1b[0m",
+        "remoteapprest: The application ended before it was ready.",
+    ]
+
+
+def test_a_session_that_is_stopped_meanwhile_is_a_failure(
+    alices: Desk, application: Application200
+) -> None:
+    application.ready = False
+    waiting = Waiting(alices)
+    until(lambda: any(one.container_id for one in alices.plane.access.sessions.values()))
+    alices.done("app", "stop", next(iter(alices.plane.access.sessions)))
+    status, out, err = waiting.end()
+    assert (status, out) == (1, "")
+    assert "stopped by alice" in err.splitlines()[-1]
+
+
+def test_a_broken_stream_is_taken_up_where_it_broke(
+    desk: Desk, cuttable: Wire, engine: HeldEngine, application: Application200
+) -> None:
+    far = replace(desk, portal=Served(cuttable.port, desk.portal.ca))
+    far.sign_in()
+    application.ready = False
+    engine.go.clear()
+    waiting = Waiting(far)
+    assert waiting.line().startswith("Session ")
+    assert waiting.line() == "Starting\n"
+    engine.go.set()
+    assert waiting.line() == "The container runs.\n"
+    for _ in range(2):
+        cuttable.cut()
+    application.ready = True
+    status, out, err = waiting.end()
+    assert (status, err) == (0, "")
+    assert out.startswith(f"{desk.plane.site.public_url}/user/alice/containers/")
+
+
+def test_open_shows_the_sessions_page_in_the_browser(desk: Desk, tmp_path: Path) -> None:
+    seen, browser = tmp_path / "seen", tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\nprintf %s "$1" > {seen}\n')
+    browser.chmod(0o755)
+    desk.sign_in()
+    words = ("app", "start", grant_of(desk.plane, "alice"), "--open")
+    env = {**os.environ, **desk.env, "BROWSER": str(browser)}
+    done = subprocess.run(
+        [*COMMAND, *words], env=env, capture_output=True, text=True, check=True, timeout=20
+    )
+    assert seen.read_text() == f"{desk.portal.url}/sessions/{done.stdout.strip()}"
+
+
+class Waiting:
+    """A `start --wait` that runs beside the test."""
+
+    def __init__(self, desk: Desk) -> None:
+        words = ("app", "start", grant_of(desk.plane, "alice"), "--wait")
+        self._process = subprocess.Popen(
+            [*COMMAND, *words],
+            env={**os.environ, **desk.env},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def line(self) -> str:
+        """Return the next line of stderr."""
+        assert self._process.stderr
+        return self._process.stderr.readline()
+
+    def end(self) -> tuple[int, str, str]:
+        """Return its status, and the rest of stdout and stderr."""
+        out, err = self._process.communicate(timeout=20)
+        return self._process.returncode, out, err

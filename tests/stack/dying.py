@@ -1,0 +1,81 @@
+"""A control plane that kills itself before or after the n-th thing it does to the world.
+
+`die-at` in its state directory holds n; the steps are those that the product itself takes, seen by
+wrapping the ports and the engine's own calls. The file is removed as the process dies, so one that
+is still there afterwards says that there is no n-th step.
+"""
+
+import asyncio
+import os
+import signal
+import threading
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from control_plane import plane, settings
+from control_plane.cli.serve import serve_with
+from control_plane.domain.ports import Plane
+
+# What only looks, or runs in the background whether or not anything starts.
+_LOOKING = ("check", "version", "poke", "image", "containers", "log", "inspect", "networks", "ping")
+
+
+class Steps:
+    """Counts steps while `die-at` is there."""
+
+    def __init__(self, directory: Path) -> None:
+        self._order = directory / "die-at"
+        self._taken = directory / "steps"
+        self._lock = threading.Lock()
+        self._count = 0
+
+    def take(self, name: str) -> None:
+        with self._lock:
+            if not self._order.exists():
+                return
+            self._count += 1
+            if self._count == int(self._order.read_text()):
+                self._order.unlink()
+                with self._taken.open("a") as log:
+                    log.write(f"{self._count} {name}\n")
+                os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Wrapped:
+    """A port whose changing calls are steps, one before and one after."""
+
+    def __init__(self, port: Any, name: str, steps: Steps) -> None:
+        self._port, self._name, self._steps = port, name, steps
+
+    def __getattr__(self, verb: str) -> Any:
+        found = getattr(self._port, verb)
+        in_a_job = threading.current_thread().name.startswith(("job", "AnyIO"))
+        if not (callable(found) and in_a_job) or verb.startswith(_LOOKING):
+            return found
+
+        def step(*arguments: Any, **named: Any) -> Any:
+            self._steps.take(f"before {self._name}.{verb}")
+            answer = found(*arguments, **named)
+            self._steps.take(f"after {self._name}.{verb}")
+            return answer
+
+        return step
+
+
+def opened(loop: asyncio.AbstractEventLoop) -> Plane:
+    found = settings.load()
+    whole = plane.open_plane(found, loop)
+    steps = Steps(found.state_directory)
+    engine: Any = whole.engine
+    engine.__dict__["_api"] = Wrapped(engine._api, "api", steps)  # noqa: SLF001 - below the port
+    return replace(
+        whole,
+        records=Wrapped(whole.records, "records", steps),
+        gateway=Wrapped(whole.gateway, "gateway", steps),
+    )
+
+
+if __name__ == "__main__":
+    settings.secret()
+    serve_with(opened)
