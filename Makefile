@@ -1,0 +1,41 @@
+# The commands of a newcomer and of a developer; what is longer than a line stands in a script.
+.DEFAULT_GOAL := help
+.PHONY: help trial trial-clean test check bench images venv lock
+
+PYTHON := .venv/bin/python
+CODE := control_plane images/build tests
+# What needs no engine, no nginx and no browser.
+UNIT := $(wildcard tests/test_architecture.py tests/domain tests/usecases tests/cli tests/adapters/test_*_contract.py)
+
+help: ## show this
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+trial: ## run the whole portal on this machine until Ctrl-C (root; TRIAL_PORT=8443)
+	@exec control_plane/trial/run
+
+trial-clean: ## remove what trials left: var/, homes, images, network
+	@exec control_plane/trial/run --clean
+
+test: ## run every test on the real parts (root; ARGS="-k name")
+	@exec tests/run $(ARGS)
+
+check: venv ## lint, types, unit tests
+	$(PYTHON) -m ruff check $(CODE)
+	$(PYTHON) -m ruff format --check $(CODE)
+	$(PYTHON) -m mypy $(CODE)
+	$(PYTHON) -m pytest $(UNIT) $(ARGS)
+
+bench: ## run the benchmarks and print a table (root)
+	@control_plane/trial/needs wrk
+	@control_plane/trial/venv control_plane/requirements.lock tests/requirements.lock
+	@exec $(PYTHON) -m tests.bench $(ARGS)
+
+images: venv ## build the demo images (NAMES="hello terminal")
+	@exec $(PYTHON) images/build $(NAMES)
+
+venv: ## make .venv from the locks
+	@control_plane/trial/packages python3-venv
+	@control_plane/trial/venv control_plane/requirements.lock tests/requirements.lock
+
+lock: venv ## lock the newest versions of the dependencies
+	@exec tests/lock

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"log"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/gorilla/websocket"
+)
+
+// The page needs its own script, style and socket; noVNC draws cursors as data addresses. Who may frame the page is the
+// portal's affair.
+const contentPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; " +
+	"base-uri 'none'; form-action 'none'"
+
+const chunk = 64 << 10 // bytes read from the X server at once
+
+var upgrader = websocket.Upgrader{
+	ReadBufferSize:  4 << 10,
+	WriteBufferSize: chunk + 16, // a whole chunk and its frame header leave in one write
+	Subprotocols:    []string{"binary"},
+	CheckOrigin:     func(*http.Request) bool { return true }, // the portal authorises before it forwards
+}
+
+// server answers below one path only: the page and, at "websockify", RFB. It answers 503 until ready is set.
+type server struct {
+	base, socket string
+	files        http.Handler
+	ready        atomic.Bool
+}
+
+// sessionPath returns the path, percent-encoded and without its end slash, below which everything is served.
+func sessionPath() string {
+	return os.Getenv("JPY_BASE_USER_URL") + "/containers/" + os.Getenv("URL_ID")
+}
+
+func newServer(encodedBase, webRoot, socket string) (*server, error) {
+	base, err := url.PathUnescape(encodedBase) // clients may encode the same path differently
+	if err != nil {
+		return nil, err
+	}
+	return &server{base: base, socket: socket, files: http.FileServer(http.Dir(webRoot))}, nil
+}
+
+func (s *server) listen() error {
+	web := http.Server{Addr: ":8888", Handler: s, ReadHeaderTimeout: 10 * time.Second}
+	return web.ListenAndServe()
+}
+
+func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	rest, inside := strings.CutPrefix(r.URL.Path, s.base)
+	switch {
+	case !inside || rest != "" && rest[0] != '/':
+		http.NotFound(w, r)
+	case !s.ready.Load():
+		http.Error(w, "the desktop is starting", http.StatusServiceUnavailable)
+	case r.Method != http.MethodGet && r.Method != http.MethodHead:
+		http.Error(w, "GET and HEAD only", http.StatusMethodNotAllowed)
+	case rest == "":
+		// Relative, so right whatever name and port the browser used.
+		w.Header().Set("Location", path.Base(r.URL.EscapedPath())+"/")
+		w.WriteHeader(http.StatusFound)
+	case rest == "/websockify":
+		s.bridge(w, r)
+	default:
+		s.serveFile(w, r, rest)
+	}
+}
+
+func (s *server) serveFile(w http.ResponseWriter, r *http.Request, rest string) {
+	headers := w.Header()
+	headers.Set("Content-Security-Policy", contentPolicy)
+	headers.Set("X-Content-Type-Options", "nosniff")
+	headers.Set("Referrer-Policy", "no-referrer")
+	headers.Set("Cache-Control", "no-cache") // ask again: the next session's image may have another page
+	inner := *r
+	inner.URL = &url.URL{Path: rest}
+	s.files.ServeHTTP(w, &inner)
+}
+
+// bridge joins one WebSocket and one connection to the X server. Each side is read only as fast as the other takes it.
+func (s *server) bridge(w http.ResponseWriter, r *http.Request) {
+	display, err := net.Dial("unix", s.socket)
+	if err != nil {
+		log.Printf("no connection to the X server: %v", err)
+		http.Error(w, "the desktop is gone", http.StatusServiceUnavailable)
+		return
+	}
+	defer display.Close()
+	client, err := upgrader.Upgrade(w, r, nil)
+	if err != nil {
+		return // the upgrader has answered
+	}
+	defer client.Close()
+	go func() {
+		defer display.Close()
+		defer client.Close()
+		toClient(client, display)
+	}()
+	toDisplay(display, client)
+}
+
+func toClient(client *websocket.Conn, display net.Conn) {
+	buffer := make([]byte, chunk)
+	for {
+		count, err := display.Read(buffer)
+		if err != nil {
+			reason := websocket.FormatCloseMessage(websocket.CloseGoingAway, "the desktop closed the connection")
+			client.WriteControl(websocket.CloseMessage, reason, time.Now().Add(time.Second))
+			return
+		}
+		if client.WriteMessage(websocket.BinaryMessage, buffer[:count]) != nil {
+			return
+		}
+	}
+}
+
+func toDisplay(display net.Conn, client *websocket.Conn) {
+	for {
+		_, message, err := client.ReadMessage()
+		if err != nil {
+			return
+		}
+		if _, err = display.Write(message); err != nil {
+			return
+		}
+	}
+}
