@@ -40,7 +40,11 @@ def open_plane(settings: Settings, loop: asyncio.AbstractEventLoop) -> Plane:
         accounting=PeeweeAccounting(accounting),
         records=PeeweeRecords(records),
         stores=PeeweeStores(urls),
-        engine=DockerEngine(settings.realm, settings.engine.host or None),
+        engine=DockerEngine(
+            settings.realm,
+            settings.engine.host or None,
+            directory=settings.state_directory / "identities",
+        ),
         gateway=FilesGateway(settings.spool, settings.routes_status, ANY_ADDRESS),
         passwords=Argon2Passwords(),
         host=PamHost(settings.auth.pam_service),

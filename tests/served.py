@@ -5,7 +5,7 @@ import contextlib
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +16,7 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
+from control_plane import lifecycle
 from control_plane.domain.ports import Plane
 from control_plane.web import app
 
@@ -38,7 +39,8 @@ def portal_of(plane: Plane) -> Starlette:
     """Return the portal of an open plane."""
 
     @asynccontextmanager
-    async def lifespan(made: Starlette) -> "contextlib.AsyncIterator[None]":
+    async def lifespan(made: Starlette) -> AsyncIterator[None]:
+        lifecycle.load(plane)
         made.state.plane = plane
         with ThreadPoolExecutor(2) as made.state.signing_in:
             yield
@@ -80,6 +82,11 @@ class Wire:
     def port(self) -> int:
         return int(self.listener.getsockname()[1])
 
+    @property
+    def laid(self) -> int:
+        """How many connections were made so far."""
+        return len(self._ends) // 2
+
     def cut(self) -> None:
         """Break every connection."""
         for one in self._ends:
@@ -113,9 +120,11 @@ def wire(to: int) -> Iterator[Wire]:
     made = Wire(to)
     taking = threading.Thread(target=made.accept, daemon=True)
     taking.start()
-    yield made
-    made.close()
-    taking.join()
+    try:
+        yield made
+    finally:
+        made.close()
+        taking.join()
 
 
 def _pass_on(source: socket.socket, target: socket.socket) -> None:

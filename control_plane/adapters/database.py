@@ -44,8 +44,6 @@ def make_file(path: Path) -> bool:
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_NOFOLLOW, 0o600))
         except FileExistsError:
             return False
-        except OSError as error:
-            raise peewee.OperationalError(f"{error.strerror} ({path})") from error
     return True
 
 
@@ -56,12 +54,12 @@ def address(path: Path) -> str:
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turn what peewee raises into errors of ours."""
+    """Turn what peewee and the file system raise into errors of ours."""
     try:
         yield
     except peewee.IntegrityError as error:
         raise ConflictError("The database has that already.", f"It says: {error}") from error
-    except (peewee.DatabaseError, peewee.InterfaceError) as error:
+    except (peewee.DatabaseError, peewee.InterfaceError, OSError) as error:
         raise StoreUnavailableError(
             f"The database does not answer: {error}.",
             "Check that its file and directory exist, are writable and have room.",

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from datetime import datetime
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import docker
@@ -27,6 +28,7 @@ from control_plane.errors import EngineUnavailableError, ImageMissingError, Star
 log = logging.getLogger(__name__)
 
 REALM = RUN + "realm"
+IDENTITIES = Path("/var/lib/remoteapp/identities")
 # Sixteen private ranges of 4 094 addresses; the first that the engine has free is taken.
 RANGES = tuple(f"10.213.{16 * number}.0/20" for number in range(16))
 
@@ -34,9 +36,20 @@ RANGES = tuple(f"10.213.{16 * number}.0/20" for number in range(16))
 class DockerEngine:
     """The engine at `host` (None: DOCKER_HOST, else the local socket) as one realm sees it."""
 
-    def __init__(self, realm: str, host: str | None = None, timeout: float = 60) -> None:
-        """Connect at the first use, so that an engine that is away is no obstacle now."""
+    def __init__(
+        self,
+        realm: str,
+        host: str | None = None,
+        *,
+        directory: Path = IDENTITIES,
+        timeout: float = 60,
+    ) -> None:
+        """Connect at the first use, so that an engine that is away is no obstacle now.
+
+        `directory` is ours to keep small files in that containers mount.
+        """
         self.realm = realm
+        self._directory = directory
         self._host = host
         self._timeout = timeout
         self._network = f"remoteapp-{realm}"
@@ -79,19 +92,8 @@ class DockerEngine:
         """Create and start a container; on an error nothing of it is left."""
         with _translated(image=spec.image):
             self._prepare_home(spec)
-            container: str = self._api.create_container(
-                spec.image,
-                command=list(spec.command) or None,
-                name=spec.name,
-                user=f"{spec.uid}:{spec.gid}",
-                environment=dict(spec.environment),
-                labels=dict(spec.labels),
-                host_config=self._host_config(spec),
-                networking_config=self._networking(spec.address),
-                working_dir=spec.home_directory,
-            )["Id"]
+            container = self._create(spec)
             try:
-                self._api.put_archive(container, "/", self._identity(spec, container))
                 self._api.start(container)
             except BaseException:
                 self._range = ""  # perhaps the network is what is gone
@@ -174,7 +176,22 @@ class DockerEngine:
             f"Remove a network of the engine that overlaps {RANGES[0]} to {RANGES[-1]}.",
         )
 
+    def _create(self, spec: ContainerSpec) -> str:
+        container: str = self._api.create_container(
+            spec.image,
+            command=list(spec.command) or None,
+            name=spec.name,
+            user=f"{spec.uid}:{spec.gid}",
+            environment=dict(spec.environment),
+            labels=dict(spec.labels),
+            host_config=self._host_config(spec),
+            networking_config=self._networking(spec.address),
+            working_dir=spec.home_directory,
+        )["Id"]
+        return container
+
     def _host_config(self, spec: ContainerSpec) -> Any:
+        home = [_mount(spec.home)] if spec.home else []
         return self._api.create_host_config(
             cap_drop=["ALL"],
             security_opt=["no-new-privileges"],
@@ -184,7 +201,8 @@ class DockerEngine:
             nano_cpus=int(spec.cpus * 1e9),
             pids_limit=spec.pids,
             group_add=[str(gid) for gid in spec.gids],
-            mounts=[_mount(spec.home)] if spec.home else [],
+            mounts=[*identity.mounts(self._accounts(spec), spec, self._directory), *home],
+            tmpfs={} if spec.home else {spec.home_directory: _own_directory(spec)},
             network_mode=self._network,
             log_config={"Type": "json-file", "Config": {"max-size": "10m", "max-file": "2"}},
         )
@@ -192,12 +210,11 @@ class DockerEngine:
     def _networking(self, address: str) -> Any:
         return NetworkingConfig({self._network: EndpointConfig("1.41", ipv4_address=address)})
 
-    def _identity(self, spec: ContainerSpec, container: str) -> bytes:
-        accounts = self._identities.get(spec.image)
-        if accounts is None:
-            accounts = identity.read(self._api, container)
-            self._identities[spec.image] = accounts
-        return identity.archive(accounts, spec)
+    def _accounts(self, spec: ContainerSpec) -> identity.Accounts:
+        if spec.image not in self._identities:
+            with self._holder(spec, None) as holder:
+                self._identities[spec.image] = identity.read(self._api, holder)
+        return self._identities[spec.image]
 
     def _prepare_home(self, spec: ContainerSpec) -> None:
         if not (spec.home and spec.home.is_volume):
@@ -209,15 +226,22 @@ class DockerEngine:
                 self._homes.add((spec.home.source, spec.uid))
 
     def _own(self, spec: ContainerSpec, home: HomeMount) -> None:
-        # A created container that never starts: no process runs, the engine unpacks as root.
+        with self._holder(spec, home) as holder:
+            self._api.put_archive(holder, "/", identity.owned_directory(WORKSPACE, spec))
+
+    @contextmanager
+    def _holder(self, spec: ContainerSpec, home: HomeMount | None) -> Iterator[str]:
+        """Give a created container that never starts: no process runs in it."""
         holder = self._api.create_container(
             spec.image,
             command=["true"],
             labels={REALM: self.realm, RUN + "url_id": spec.labels[RUN + "url_id"]},
-            host_config=self._api.create_host_config(mounts=[_mount(home)], network_mode="none"),
+            host_config=self._api.create_host_config(
+                mounts=[_mount(home)] if home else [], network_mode="none"
+            ),
         )["Id"]
         try:
-            self._api.put_archive(holder, "/", identity.owned_directory(WORKSPACE, spec))
+            yield holder
         finally:
             self._api.remove_container(holder, force=True)
 
@@ -238,6 +262,10 @@ def _mount(home: HomeMount) -> Mount:
         # Without no_copy the image's own /workspace overwrites owner and mode of an empty volume.
         return Mount(WORKSPACE, home.source, type="volume", no_copy=True)
     return Mount(WORKSPACE, home.source, type="bind")
+
+
+def _own_directory(spec: ContainerSpec) -> str:
+    return f"uid={spec.uid},gid={spec.gid},mode=0700,nosuid,nodev,exec"
 
 
 @contextmanager

@@ -171,14 +171,15 @@ def _refusal(response: httpx.Response, hint: str) -> ControlPlaneError:
 def _hint(said: Json, status: int, hint: str) -> str:
     if status == httpx.codes.UNAUTHORIZED:
         return "Sign in again with remoteapprest login URL."
+    if status == httpx.codes.NOT_FOUND and hint:
+        return hint
     running = ", ".join(_text(one["id"]) for one in said.get("sessions") or ())
     parts = (
         _text(said.get("hint") or ""),
         f"Running: {running}." if running else "",
         f"Reference: {_text(said['reference'])}." if said.get("reference") else "",
     )
-    given = " ".join(part for part in parts if part)
-    return given or (hint if status == httpx.codes.NOT_FOUND else "")
+    return " ".join(part for part in parts if part)
 
 
 def _fields(said: Json) -> list[FieldError]:

@@ -40,7 +40,7 @@ def nginx(places: Places, url: str, options: PortalOptions, session_range: str) 
     )
 
 
-def install(places: Places, session_range: str) -> tuple[str, ...]:
+def install(places: Places, options: PortalOptions, session_range: str) -> tuple[str, ...]:
     """Return the words of the one-shot that takes routes from the spool."""
     return (
         *(command("control-plane"), "routes", "install"),
@@ -49,6 +49,7 @@ def install(places: Places, session_range: str) -> tuple[str, ...]:
         *("--status", str(places.routes_status)),
         *("--pid", str(places.run / "nginx.pid")),
         *("--range", session_range),
+        *("--owner-uid", str(options.account.uid)),
         *("--nginx-config", str(places.nginx / "nginx.conf")),
     )
 

@@ -127,7 +127,7 @@ class Portal:
         self._nginx = self._supervised(gateway.nginx(places, self.url, options, session_range))
         spool = SpoolWatch(
             places.spool,
-            gateway.install(places, session_range),
+            gateway.install(places, options, session_range),
             places.logs / "routes.log",
             environment(),
         )

@@ -66,7 +66,7 @@ def decide(request: Request) -> Decision:
     """Judge by the five headers alone."""
     plane, headers = plane_of(request), request.headers
     caller = _caller(plane, headers.get("x-remoteapp-token"), headers.get("x-remoteapp-signin"))
-    if caller is None or headers.get("x-remoteapp-host") != urlsplit(plane.site.public_url).hostname:
+    if caller is None or headers.get("x-remoteapp-host") != urlsplit(plane.site.public_url).netloc:
         return Decision(caller, None)
     owner = unquote(headers.get("x-remoteapp-owner", ""))
     session = plane.access.owned(headers.get("x-remoteapp-session", ""), owner)

@@ -1,13 +1,16 @@
 """A database, and what a person types at it with remoteappdb."""
 
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner, Result
 
 from control_plane.adapters.accounting_db import PeeweeAccounting
+from control_plane.adapters.database import Database
 from control_plane.adapters.records import PeeweeRecords
 from control_plane.cli.remoteappdb import cli
 
@@ -45,3 +48,23 @@ class Site:
     def acts(self) -> list[tuple[str, str]]:
         """Return what the audit log holds."""
         return [(row.action, row.target) for row in self.records.audit()]
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    """Make an empty database."""
+    path = tmp_path / "remoteapp.db"
+    assert CliRunner().invoke(cli, [str(path), "init"]).exit_code == 0
+    database = Database(str(path))
+    yield Site(path, PeeweeAccounting(database), PeeweeRecords(database))
+    database.close()
+
+
+@pytest.fixture
+def cast(site: Site) -> Site:
+    """Let alice and bob in, and make two applications."""
+    for name in ("alice", "bob"):
+        site.done("user", "create", name)
+    for image in ("desk", "lab"):
+        site.done("app", "create", image, "--no-verify")
+    return site

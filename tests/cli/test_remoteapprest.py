@@ -19,7 +19,7 @@ from click.testing import CliRunner, Result
 from served import Served, Wire, portal_of, served, wire
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
-from usecases.conftest import Application200, Clock, grant_of, until
+from usecases.conftest import Application200, grant_of, until
 
 from control_plane.cli.remoteapprest import cli
 from control_plane.domain.containers import ContainerSpec
@@ -98,12 +98,44 @@ class Desk:
         return session_id
 
 
+@dataclass(frozen=True)
+class Waiting:
+    """A `start --wait` that runs beside the test."""
+
+    process: subprocess.Popen[str]
+
+    def line(self) -> str:
+        """Return the next line of stderr."""
+        assert self.process.stderr
+        return self.process.stderr.readline()
+
+    def end(self) -> tuple[int, str, str]:
+        """Return its status, and the rest of stdout and stderr."""
+        out, err = self.process.communicate(timeout=20)
+        return self.process.returncode, out, err
+
+
+@contextlib.contextmanager
+def start_and_wait(desk: Desk) -> Iterator[Waiting]:
+    """Start alice's application and wait, beside the test."""
+    process = subprocess.Popen(
+        [*COMMAND, "app", "start", grant_of(desk.plane, "alice"), "--wait"],
+        env={**os.environ, **desk.env},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        yield Waiting(process)
+        process.kill()
+
+
 @pytest.fixture
 def engine() -> HeldEngine:
     made = HeldEngine()
     made.go.set()
     labels = {**made.known[HELLO].labels, IMAGE + "type": "vncapp"}
-    labels |= dict.fromkeys((IMAGE + "env.x11-width", IMAGE + "env.x11-height"), "")
+    labels |= {f"{IMAGE}env.x11-{name}": "" for name in ("width", "height", "depth")}
     made.known[HELLO] = replace(made.known[HELLO], labels=labels)
     return made
 
@@ -129,6 +161,14 @@ def alices(desk: Desk) -> Desk:
 def cuttable(portal: Served) -> Iterator[Wire]:
     with wire(portal.port) as made:
         yield made
+
+
+def container_of(desk: Desk) -> str:
+    """Return the container of the one session, as soon as it has one."""
+    sessions = desk.plane.access.sessions
+    until(lambda: any(one.container_id for one in sessions.values()))
+    (session,) = sessions.values()
+    return session.container_id
 
 
 def at_a_terminal(
@@ -239,12 +279,10 @@ def test_profiles_are_apart(alices: Desk) -> None:
     assert list(json.loads(alices.profiles.read_text())) == ["default"]
 
 
-def test_a_relative_ca_is_stored_as_the_place_that_it_is(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(desk.portal.ca.parent)
+def test_a_relative_ca_is_stored_as_the_place_that_it_is(desk: Desk) -> None:
     words = ("login", desk.portal.url, "--ca", "ca.pem", "--username", "alice")
-    desk.done(*words, "--password-stdin", typed=f"{PASSWORD}\n")
+    with contextlib.chdir(desk.portal.ca.parent):
+        desk.done(*words, "--password-stdin", typed=f"{PASSWORD}\n")
     assert desk.profile()["ca"] == str(desk.portal.ca)
 
 
@@ -269,9 +307,8 @@ def test_signing_out_revokes_the_token_and_forgets_it(alices: Desk) -> None:
 
 
 def test_signing_out_of_a_portal_that_is_away_says_that_the_token_holds(
-    alices: Desk, loop: AbstractEventLoop, tmp_path: Path
+    alices: Desk,
 ) -> None:
-    del loop, tmp_path
     stored = json.loads(alices.profiles.read_text())
     stored["default"]["url"] = "https://localhost:1"
     alices.profiles.write_text(json.dumps(stored))
@@ -387,7 +424,9 @@ def test_every_verb_speaks_json(alices: Desk) -> None:
 
 def test_options_reach_the_container(alices: Desk, engine: HeldEngine) -> None:
     grant = grant_of(alices.plane, "alice")
-    alices.done("app", "start", grant, "--option", "resolution=1280x800", "--wait", "--json")
+    words = ("--option", "resolution=1280x800", "--wait", "--json")
+    result = alices.run("app", "start", grant, *words)
+    assert json.loads(result.stdout)["state"] == "ready"
     (spec,) = engine.specs.values()
     assert (spec.environment["X11_WIDTH"], spec.environment["X11_HEIGHT"]) == ("1280", "800")
 
@@ -471,11 +510,9 @@ def test_waiting_tells_why_it_failed_and_what_the_container_wrote(
     alices: Desk, application: Application200
 ) -> None:
     application.ready = False
-    waiting = Waiting(alices)
-    until(lambda: any(one.container_id for one in alices.plane.access.sessions.values()))
-    (session,) = alices.plane.access.sessions.values()
-    alices.plane.jobs.ended(session.container_id)
-    status, out, err = waiting.end()
+    with start_and_wait(alices) as waiting:
+        alices.plane.jobs.ended(container_of(alices))
+        status, out, err = waiting.end()
     assert (status, out) == (1, "")
     assert err.splitlines()[-3:] == [
         "first",
@@ -488,10 +525,10 @@ def test_a_session_that_is_stopped_meanwhile_is_a_failure(
     alices: Desk, application: Application200
 ) -> None:
     application.ready = False
-    waiting = Waiting(alices)
-    until(lambda: any(one.container_id for one in alices.plane.access.sessions.values()))
-    alices.done("app", "stop", next(iter(alices.plane.access.sessions)))
-    status, out, err = waiting.end()
+    with start_and_wait(alices) as waiting:
+        assert container_of(alices)
+        alices.done("app", "stop", next(iter(alices.plane.access.sessions)))
+        status, out, err = waiting.end()
     assert (status, out) == (1, "")
     assert "stopped by alice" in err.splitlines()[-1]
 
@@ -503,15 +540,16 @@ def test_a_broken_stream_is_taken_up_where_it_broke(
     far.sign_in()
     application.ready = False
     engine.go.clear()
-    waiting = Waiting(far)
-    assert waiting.line().startswith("Session ")
-    assert waiting.line() == "Starting\n"
-    engine.go.set()
-    assert waiting.line() == "The container runs.\n"
-    for _ in range(2):
+    with start_and_wait(far) as waiting:
+        assert waiting.line().startswith("Session ")
+        assert waiting.line() == "Starting\n"
+        engine.go.set()
+        assert waiting.line() == "The container runs.\n"
+        before = cuttable.laid
         cuttable.cut()
-    application.ready = True
-    status, out, err = waiting.end()
+        until(lambda: cuttable.laid > before)
+        application.ready = True
+        status, out, err = waiting.end()
     assert (status, err) == (0, "")
     assert out.startswith(f"{desk.plane.site.public_url}/user/alice/containers/")
 
@@ -527,27 +565,3 @@ def test_open_shows_the_sessions_page_in_the_browser(desk: Desk, tmp_path: Path)
         [*COMMAND, *words], env=env, capture_output=True, text=True, check=True, timeout=20
     )
     assert seen.read_text() == f"{desk.portal.url}/sessions/{done.stdout.strip()}"
-
-
-class Waiting:
-    """A `start --wait` that runs beside the test."""
-
-    def __init__(self, desk: Desk) -> None:
-        words = ("app", "start", grant_of(desk.plane, "alice"), "--wait")
-        self._process = subprocess.Popen(
-            [*COMMAND, *words],
-            env={**os.environ, **desk.env},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    def line(self) -> str:
-        """Return the next line of stderr."""
-        assert self._process.stderr
-        return self._process.stderr.readline()
-
-    def end(self) -> tuple[int, str, str]:
-        """Return its status, and the rest of stdout and stderr."""
-        out, err = self._process.communicate(timeout=20)
-        return self._process.returncode, out, err

@@ -37,11 +37,14 @@ def migrate(url: str, sets: Sequence[str] = SETS) -> list[str]:
     path = database_file(url)
     make_file(path)
     database = _database(path)
-    # SQLite does not wait for the lock that a change to WAL needs, so one of us at a time; the
-    # transaction keeps those out that are older than this lock.
-    with translated(), _alone(path.parent), database.connection_context():
-        with database.atomic("EXCLUSIVE"):
-            return [done for one in sets for done in _run(database, one)]
+    # SQLite does not wait for the lock that a change to WAL needs, so one of us at a time.
+    with (
+        translated(),
+        _alone(path.parent),
+        database.connection_context(),
+        database.atomic("EXCLUSIVE"),
+    ):
+        return [done for one in sets for done in _run(database, one)]
 
 
 @contextmanager

@@ -127,7 +127,7 @@ function filter(search) {
 function listenToSearch(search) {
   search.addEventListener("input", () => filter(search));
   document.addEventListener("keydown", (event) => {
-    if (event.key !== "/" || event.target.closest("input, select, dialog")) return;
+    if (event.key !== "/" || event.target.closest("input, dialog")) return;
     event.preventDefault();
     search.focus();
   });
