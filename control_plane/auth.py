@@ -57,7 +57,6 @@ def sign_in(plane: Plane, proof: Proof) -> str:
     with plane.access.lock:
         plane.records.add_signin(signin)
         plane.access.signins[signin.id] = signin
-        plane.access.users[user.name] = user
     usage.note_act(plane, user.name, "sign-in", user.name, proof.address)
     return _signer(plane).dumps(secret)
 
@@ -70,6 +69,8 @@ def prove(plane: Plane, proof: Proof) -> User:
         log.info("sign-in refused address=%s", proof.address)
         raise NotSignedInError(_REFUSED)
     plane.records.forget_attempts(proof.name, _block(proof.address), plane.clock() - WINDOW)
+    with plane.access.lock:
+        plane.access.users[user.name] = user  # perhaps made since the memory was last filled
     return user
 
 

@@ -144,6 +144,11 @@ class DockerEngine:
             self._api.close()
 
     @cached_property
+    def _cpus(self) -> int:
+        """What the engine's host has: it refuses a container that asks for more."""
+        return int(self._api.info()["NCPU"])
+
+    @cached_property
     def _api(self) -> Any:
         return self._client(self._timeout)
 
@@ -198,7 +203,7 @@ class DockerEngine:
             init=True,
             mem_limit=spec.memory,
             memswap_limit=spec.memory,  # the same number: no swap
-            nano_cpus=int(spec.cpus * 1e9),
+            nano_cpus=int(min(spec.cpus, self._cpus) * 1e9),
             pids_limit=spec.pids,
             group_add=[str(gid) for gid in spec.gids],
             mounts=[*identity.mounts(self._accounts(spec), spec, self._directory), *home],

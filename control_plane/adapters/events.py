@@ -23,7 +23,8 @@ class EventHub:
         """Continue the ids of an earlier process: they start at the time in microseconds."""
         self._loop = loop
         self._clock = clock
-        self._next = time.time_ns() // 1000
+        self._latest = time.time_ns() // 1000
+        self._forgotten = self._latest
         self._kept: deque[Event] = deque(maxlen=_KEPT)
         self._listeners: set[asyncio.Queue[Event | None]] = set()
         self._lock = threading.Lock()
@@ -31,20 +32,26 @@ class EventHub:
     def tell(self, session: Session, message: str) -> Event:
         """Tell everyone who listens; safe from any thread, never blocks."""
         with self._lock:
-            self._next += 1
+            self._latest += 1
             event = Event(
-                self._next, session.id, session.owner, session.state, message, self._clock()
+                self._latest, session.id, session.owner, session.state, message, self._clock()
             )
+            if len(self._kept) == _KEPT:
+                self._forgotten = self._kept[0].id
             self._kept.append(event)
         self._loop.call_soon_threadsafe(self._hand_out, event)
         return event
 
     def since(self, event_id: int | None) -> list[Event] | None:
         """Return what was told after that id; None when that is not known any more."""
-        kept = list(self._kept)
-        if event_id is None or not kept or event_id < kept[0].id - 1:
-            return None
-        return [event for event in kept if event.id > event_id]
+        with self._lock:
+            if event_id is None or not self._forgotten <= event_id <= self._latest:
+                return None
+            return [event for event in self._kept if event.id > event_id]
+
+    def latest(self) -> int:
+        """Return the id of what was told last."""
+        return self._latest
 
     def subscribe(self) -> asyncio.Queue[Event | None]:
         """Return a queue that gets what is told from now on; None means that it ends."""

@@ -66,15 +66,21 @@ class FilesGateway:
         """Make these the routes, all of them; return whether that changed anything."""
         for route in wanted:
             self._check_address(route)
+        fresh = {route.session_id: route for route in wanted}
+        handed = _digest(fresh)
         with self._lock:
-            fresh = {route.session_id: route for route in wanted}
             status = nginx_status.read(self._status)
-            changed = self._differs(fresh, status)
-            if changed or self._is_overdue(status):
-                with self._or_as_before():
-                    self._routes = fresh
-                    self._hand_over()
-            self._routes = fresh
+            if self._stands(handed, status):
+                self._handed, self._routes = handed, fresh
+                return False
+            waits = handed == self._handed != status.candidate
+            if waits and not self._is_overdue(status):
+                return False
+            # On a new host an empty set is no change.
+            changed = not waits and bool(fresh or self._routes or status.candidate)
+            with self._or_as_before():
+                self._routes = fresh
+                self._hand_over()
             return changed
 
     def check(self) -> None:
@@ -110,12 +116,10 @@ class FilesGateway:
         except ValueError as error:
             raise GatewayError(f"The route of session {route.session_id}: {error}.") from error
 
-    def _differs(self, fresh: dict[str, Route], status: Status) -> bool:
-        if self._handed:
-            return fresh != self._routes or (self._is_taken(status) and not _is_in_place(status))
-        # Just started: what the last process handed over may still be right.
-        self._handed = digest(routes.candidate(fresh.values()).encode())
-        return not (self._is_taken(status) and _is_in_place(status))
+    def _stands(self, handed: str, status: Status) -> bool:
+        """Whether that is what nginx has; just started, the last process may have seen to it."""
+        newest = self._handed in ("", handed)
+        return newest and status.candidate == handed and _is_in_place(status)
 
     def _is_taken(self, status: Status) -> bool:
         return bool(self._handed) and status.candidate == self._handed
@@ -134,13 +138,21 @@ class FilesGateway:
             raise
 
     def _hand_over(self) -> None:
-        content = routes.candidate(self._routes.values()).encode()
+        content = _content(self._routes)
         self._handed = digest(content)
         self._handed_at = uptime()
         try:
             _put(self._spool, content)
         except OSError as error:
             raise GatewayError(f"The routes cannot be handed over: {error}.") from error
+
+
+def _content(wanted: dict[str, Route]) -> bytes:
+    return routes.candidate(wanted.values()).encode()
+
+
+def _digest(wanted: dict[str, Route]) -> str:
+    return digest(_content(wanted))
 
 
 def _put(spool: Path, content: bytes) -> None:

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 TICK = 1 / os.sysconf("SC_CLK_TCK")
-# The workers of one generation are forked one after the other; generations are seconds apart.
-_ONE_GENERATION = 1.0
+# The workers of one generation are forked one after the other. Too short a gap would count one
+# generation as two, which only means a later reload.
+_GAP = 0.2
 # Of what follows the name in /proc/PID/stat (proc(5)).
 _PARENT, _STARTED = 1, 19
 
@@ -49,7 +50,7 @@ def draining_generations(found: list[Worker]) -> int:
     """Return how many generations of workers are left that only drain."""
     starts = [worker.started for worker in found if worker.draining]
     return sum(
-        later - earlier > _ONE_GENERATION
+        later - earlier > _GAP
         for earlier, later in zip([float("-inf"), *starts], starts, strict=False)
     )
 

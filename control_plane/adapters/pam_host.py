@@ -46,9 +46,10 @@ class PamHost:
         return False
 
     def knows_uid(self, uid: int) -> bool:
-        """Whether the host has given that uid to anyone."""
-        with suppress(KeyError, OverflowError):
-            return bool(pwd.getpwuid(uid))
+        """Whether the host has given that number to a user or to a group."""
+        for known in (pwd.getpwuid, grp.getgrgid):
+            with suppress(KeyError, OverflowError):
+                return bool(known(uid))
         return False
 
     def authenticate(self, name: str, password: str) -> bool:

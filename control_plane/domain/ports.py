@@ -331,6 +331,9 @@ class Events(Protocol):
     def since(self, event_id: int | None) -> Sequence[Event] | None:
         """Return what was told after that id; None when that is not known any more."""
 
+    def latest(self) -> int:
+        """Return the id of what was told last."""
+
     def subscribe(self) -> Queue[Event | None]:
         """Return a queue that gets what is told from now on; None means that it ends."""
 

@@ -27,12 +27,13 @@ def mount(run: Path) -> None:
 
 
 def unmount(run: Path) -> None:
-    """Unmount what `mount` mounted, the directories too."""
+    """Unmount what `mount` mounted.
+
+    The empty directories stay: to remove one would unmount it in every other namespace too.
+    """
     with suppress(OSError):
         for name in (run / _MOUNTED).read_text().split():
             programs.run(["umount", str(_ROOT / name)])
-            with suppress(OSError):
-                (_ROOT / name).rmdir()
 
 
 def _mount(name: str) -> None:
@@ -40,4 +41,3 @@ def _mount(name: str) -> None:
     words = ["mount", "-t", "cgroup", "-o", name, "cgroup", str(_ROOT / name)]
     if programs.run(words).returncode:
         log.info("the kernel has no such controller name=%s", name)
-        (_ROOT / name).rmdir()

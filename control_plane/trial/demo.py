@@ -14,7 +14,7 @@ from control_plane.trial.account import environment
 from control_plane.trial.places import Places, command
 
 IMAGES = ("terminal", "jupyter")
-_PASSWORD_BYTES = 9
+_PASSWORD_PARTS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,4 +72,4 @@ def _fill(database: Path, people: SignIns) -> None:
 
 
 def _password() -> str:
-    return secrets.token_urlsafe(_PASSWORD_BYTES)
+    return "-".join(secrets.token_hex(2) for _ in range(_PASSWORD_PARTS))

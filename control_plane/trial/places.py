@@ -15,6 +15,7 @@ TEMPLATES = CLONE / "nginx"
 class PortalOptions:
     """What sets one portal apart from another on this machine.
 
+    `serve` is how the control plane is started: its own command, or what stands in for it.
     `settings` are lines for the settings file besides realm and address, by section: `{"limits":
     {"cpus": 1}}`. `restart`: whether what dies is started again. `signin_rate` is nginx's.
     """
@@ -26,6 +27,7 @@ class PortalOptions:
     settings: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     restart: bool = True
     signin_rate: str = "2r/s"
+    serve: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -170,7 +170,7 @@ def _is_ready(client: httpx.Client) -> bool:
 def _control_plane(places: Places, options: PortalOptions, listener: socket.socket) -> Command:
     return Command(
         name="control-plane",
-        words=(command("control-plane"), "serve"),
+        words=options.serve or (command("control-plane"), "serve"),
         log=places.logs / "control-plane.log",
         environment=environment(
             REMOTEAPP_SETTINGS=str(places.settings),

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_TELL_EVERY = 5.0
+_TELL_EVERY = 10.0
 
 
 def say(text: str = "") -> None:
@@ -24,7 +24,7 @@ def say(text: str = "") -> None:
 
 @contextmanager
 def step(text: str) -> Iterator[None]:
-    """Say what begins, how long it has been going on every five seconds, and when it is done."""
+    """Say what begins, how long it has been going on every ten seconds, and when it is done."""
     say(f"==> {text}")
     begun = time.monotonic()
     over = threading.Event()

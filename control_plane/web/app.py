@@ -66,6 +66,8 @@ def create(lifespan: Lifespan[Starlette]) -> Starlette:
         },
         lifespan=lifespan,
     )
+    # A path with an end slash is another path: 404, not a redirect that loses a body.
+    app.router.redirect_slashes = False
     app.state.document = openapi.build(API)
     return app
 

@@ -8,7 +8,6 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from importlib.metadata import version
 from typing import Any
 
 from pydantic import BaseModel
@@ -16,6 +15,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json
 from starlette.requests import Request
 from starlette.responses import Response
 
+from control_plane import __version__
 from control_plane.web.api import LARGEST_PAGE, LONGEST_TAIL
 from control_plane.web.operations import Operation
 from control_plane.web.schemas import Health, Problem, Readiness, StateEvent
@@ -89,7 +89,7 @@ def build(operations: Sequence[Operation]) -> Json:
         "openapi": "3.1.0",
         "info": {
             "title": "Remoteapp",
-            "version": version("remoteapp"),
+            "version": __version__,
             "description": _INTRODUCTION,
         },
         "servers": [{"url": "/"}],

@@ -166,7 +166,8 @@ def headers_of(error: ControlPlaneError, status: int) -> dict[str, str]:
 
 
 def _problem(body: schemas.Problem, headers: Mapping[str, str]) -> Response:
-    content = body.model_dump_json(exclude_none=True)
+    absent = {name for name in type(body).model_fields if getattr(body, name) is None}
+    content = body.model_dump_json(exclude=absent)
     return Response(content, body.status, headers, "application/problem+json")
 
 

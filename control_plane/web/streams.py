@@ -25,19 +25,30 @@ async def list_or_stream(call: Call) -> Response:
     if _STREAM not in call.headers.get("accept", ""):
         return await run_in_threadpool(api.list_sessions, call)
     owner = call.caller.user.name
+    queue = call.plane.events.subscribe()
     mine = call.plane.access.sessions_of(owner)
-    return _stream(call, mine, lambda event: event.owner == owner)
+    return _stream(call, queue, mine, lambda event: event.owner == owner)
 
 
 async def session_events(call: Call) -> Response:
     """GET /sessions/{id}/events: the session's state now, then each change."""
-    session = await run_in_threadpool(sessions.mine, call.plane, call.caller, call.path["id"])
-    return _stream(call, [session], lambda event: event.session == session.id)
+    events = call.plane.events
+    # Before the session is read: nothing is told between its state and the first wait.
+    queue = events.subscribe()
+    try:
+        session = await run_in_threadpool(sessions.mine, call.plane, call.caller, call.path["id"])
+    except BaseException:
+        events.unsubscribe(queue)
+        raise
+    return _stream(call, queue, [session], lambda event: event.session == session.id)
 
 
-def _stream(call: Call, now: Sequence[Session], wanted: Callable[[Event], bool]) -> Response:
-    # Subscribed before anything is sent: nothing is told between the present and the first wait.
-    queue = call.plane.events.subscribe()
+def _stream(
+    call: Call,
+    queue: Queue[Event | None],
+    now: Sequence[Session],
+    wanted: Callable[[Event], bool],
+) -> Response:
     told = _told(call, queue, _first(call, now, wanted), wanted)
     return EventSourceResponse(told, ping=15, headers={"X-Accel-Buffering": "no"})
 
@@ -73,13 +84,12 @@ def _first(call: Call, now: Sequence[Session], wanted: Callable[[Event], bool]) 
 
 def _present(call: Call, session: Session) -> Event:
     message = session.failure.message if session.failure else session.state.value.capitalize()
-    return Event(0, session.id, session.owner, session.state, message, call.plane.clock())
+    latest = call.plane.events.latest()
+    return Event(latest, session.id, session.owner, session.state, message, call.plane.clock())
 
 
 def _server_sent(event: Event) -> ServerSentEvent:
     data = schemas.StateEvent(
         session=event.session, state=event.state.value, message=event.message, at=event.at
     )
-    return ServerSentEvent(
-        data=data.model_dump_json(), event="state", id=str(event.id) if event.id else None
-    )
+    return ServerSentEvent(data=data.model_dump_json(), event="state", id=str(event.id))

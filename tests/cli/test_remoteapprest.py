@@ -126,8 +126,10 @@ def start_and_wait(desk: Desk) -> Iterator[Waiting]:
         text=True,
     )
     with process:
-        yield Waiting(process)
-        process.kill()
+        try:
+            yield Waiting(process)
+        finally:
+            process.kill()
 
 
 @pytest.fixture

@@ -7,14 +7,14 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Network
 from pathlib import Path
 
 import pytest
 import trustme
-from nginx.stubs import Application, Client, ControlPlane, application
+from nginx.clients import Browser, Client
+from nginx.stubs import Application, ControlPlane, application
 
 from control_plane.adapters import nginx_host, nginx_site
 from control_plane.adapters.gateway import FilesGateway
@@ -88,6 +88,7 @@ def site_in(directory: Path, port: int = 8443) -> NginxSite:
         pid=directory / "nginx.pid",
         temporary=directory / "temporary",
         worker_user="www-data" if os.geteuid() == 0 else "",
+        worker_processes="2",
     )
 
 
@@ -154,6 +155,12 @@ def limited(resting: Stack) -> Stack:
 
 
 @pytest.fixture
+def browser() -> Iterator[Browser]:
+    with Browser() as made:
+        yield made
+
+
+@pytest.fixture
 def desktop() -> Iterator[Application]:
     with application("127.213.0.5", name="desktop") as made:
         yield made
@@ -162,10 +169,4 @@ def desktop() -> Iterator[Application]:
 @pytest.fixture
 def notebook() -> Iterator[Application]:
     with application("127.213.0.6", name="notebook") as made:
-        yield made
-
-
-@pytest.fixture
-def closing() -> Iterator[ExitStack]:
-    with ExitStack() as made:
         yield made

@@ -1,9 +1,7 @@
-"""What stands on both sides of nginx in its tests: a control plane, applications, and a client."""
+"""What stands behind nginx in its tests: a control plane, and applications."""
 
-import http.client
 import json
 import socket
-import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -13,12 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from socketserver import ThreadingMixIn, UnixStreamServer
 
+from nginx.clients import ALICE, BOB, CHARLIE, TOKEN, Headers
 from websockets.sync.server import Server, ServerConnection, serve
-
-ALICE, BOB, CHARLIE = "alice-sign-in.0123", "bob-sign-in.4567", "charlie-sign-in.89ab"
-TOKEN = "rapp_alicesToken-1"
-DESKTOP, NOTEBOOK = "a" * 32, "b" * 32
-Headers = list[tuple[str, str]]
 
 
 class _Server(ThreadingMixIn, UnixStreamServer):
@@ -35,7 +29,7 @@ class _Server(ThreadingMixIn, UnixStreamServer):
     def process_request(self, request: object, client_address: object) -> None:
         assert isinstance(request, socket.socket)
         self._open.add(request)
-        super().process_request(request, client_address)  # type: ignore[arg-type]
+        super().process_request(request, client_address)
 
     def shutdown_request(self, request: object) -> None:
         assert isinstance(request, socket.socket)
@@ -98,7 +92,7 @@ class _Portal(BaseHTTPRequestHandler):
             told = {"method": self.command, "path": self.path, "headers": self.headers.items()}
             self._answer(200, {}, json.dumps(told).encode())
 
-    do_POST = do_GET
+    do_POST = do_GET  # noqa: N815  the server's word
 
     def _authorise(self, plane: ControlPlane, headers: dict[str, str]) -> None:
         who = headers.get("x-remoteapp-token") or headers.get("x-remoteapp-signin", "")
@@ -197,7 +191,7 @@ class Application(ThreadingHTTPServer):
     def process_request(self, request: object, client_address: object) -> None:
         assert isinstance(request, socket.socket)
         self.connections.append(request)
-        super().process_request(request, client_address)  # type: ignore[arg-type]
+        super().process_request(request, client_address)
 
     def die(self) -> None:
         """End with every connection, as a killed container does."""
@@ -268,82 +262,3 @@ def unanswering(address: str, port: int) -> Iterator[None]:
         finally:
             for one in waiting:
                 one.close()
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a client got."""
-
-    status: int
-    headers: http.client.HTTPMessage
-    body: bytes
-
-    @property
-    def told(self) -> dict[str, object]:
-        found = json.loads(self.body)
-        assert isinstance(found, dict)
-        return found
-
-    def sent(self, name: str) -> list[str]:
-        """The values of a header as the other side of nginx saw it."""
-        headers = self.told["headers"]
-        assert isinstance(headers, list)
-        return [value for key, value in headers if key.lower() == name.lower()]
-
-
-@dataclass(frozen=True)
-class Client:
-    """A client that sends exactly what it is told to, over TLS."""
-
-    port: int
-    ca: Path
-    name: str = "localhost"
-
-    @property
-    def context(self) -> ssl.SSLContext:
-        return ssl.create_default_context(cafile=str(self.ca))
-
-    def connect(self) -> http.client.HTTPSConnection:
-        made = http.client.HTTPSConnection(
-            "localhost", self.port, context=self.context, timeout=15
-        )
-        made.connect()
-        return made
-
-    def ask(
-        self, path: str, headers: Headers | None = None, *, method: str = "GET", body: bytes = b""
-    ) -> Answer:
-        connection = self.connect()
-        try:
-            return self.ask_over(connection, path, headers, method=method, body=body)
-        finally:
-            connection.close()
-
-    def ask_over(
-        self,
-        connection: http.client.HTTPSConnection,
-        path: str,
-        headers: Headers | None = None,
-        *,
-        method: str = "GET",
-        body: bytes = b"",
-    ) -> Answer:
-        connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
-        connection.putheader("Host", f"{self.name}:{self.port}")
-        for name, value in headers or []:
-            connection.putheader(name, value)
-        if body:
-            connection.putheader("Content-Length", str(len(body)))
-        connection.endheaders(body or None)
-        answer = connection.getresponse()
-        return Answer(answer.status, answer.msg, answer.read())
-
-
-def signed_in(value: str) -> Headers:
-    """The header of a browser that is signed in so."""
-    return [("Cookie", f"__Host-remoteapp={value}")]
-
-
-def path_of(session: str, rest: str = "", owner: str = "alice") -> str:
-    """An address below a session's."""
-    return f"/user/{owner}/containers/{session}/{rest}"

@@ -3,8 +3,9 @@
 import os
 
 import pytest
+from nginx.clients import ALICE, BOB, DESKTOP, Client, Headers, path_of, signed_in
 from nginx.conftest import Stack
-from nginx.stubs import ALICE, BOB, DESKTOP, Application, Client, Headers, path_of, signed_in
+from nginx.stubs import Application
 
 BROWSER: Headers = [("Accept", "text/html,application/xhtml+xml,*/*;q=0.8")]
 FRAME: Headers = [*BROWSER, ("Sec-Fetch-Dest", "iframe")]
@@ -60,9 +61,7 @@ def test_anything_else_that_is_not_signed_in_gets_401(
     ("sent", "told"),
     [(BROWSER, "1"), (FRAME, "1"), ([], "0"), ([*BROWSER, *UPGRADE], "0")],
 )
-def test_the_control_plane_says_why_nothing_answers(
-    stack: Stack, sent: Headers, told: str
-) -> None:
+def test_the_control_plane_says_why_nothing_answers(stack: Stack, sent: Headers, told: str) -> None:
     stack.plane.allow(ALICE, DESKTOP, "")
     answer = stack.client.ask(path_of(DESKTOP, "?a=b"), [*signed_in(ALICE), *sent])
     assert (answer.status, answer.headers["Retry-After"], answer.body) == (503, "2", b"away\n")

@@ -3,20 +3,9 @@
 import time
 
 import pytest
+from nginx.clients import ALICE, BOB, CHARLIE, DESKTOP, NOTEBOOK, TOKEN, path_of, signed_in
 from nginx.conftest import Stack
-from nginx.stubs import (
-    ALICE,
-    BOB,
-    CHARLIE,
-    DESKTOP,
-    NOTEBOOK,
-    TOKEN,
-    Application,
-    application,
-    path_of,
-    signed_in,
-    unanswering,
-)
+from nginx.stubs import Application, application, unanswering
 
 # nginx counts whole seconds: two are up to three.
 ALLOW_LIVES, REFUSAL_LIVES = 3.1, 2.1

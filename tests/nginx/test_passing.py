@@ -4,8 +4,9 @@ import re
 import time
 
 import pytest
+from nginx.clients import ALICE, DESKTOP, path_of, signed_in
 from nginx.conftest import Stack
-from nginx.stubs import ALICE, DESKTOP, Application, path_of, signed_in, unanswering
+from nginx.stubs import Application, unanswering
 
 
 @pytest.mark.parametrize(
@@ -99,9 +100,7 @@ def test_an_event_stream_is_not_held_back(stack: Stack, desktop: Application) ->
     connection.close()
 
 
-def test_an_upload_passes_as_it_comes_and_has_no_bound(
-    stack: Stack, desktop: Application
-) -> None:
+def test_an_upload_passes_as_it_comes_and_has_no_bound(stack: Stack, desktop: Application) -> None:
     stack.plane.allow(ALICE, DESKTOP, desktop.target)
     half = 3 << 20
     connection = stack.client.connect()
@@ -137,6 +136,7 @@ def test_connections_to_an_application_are_kept_after_the_reload(
     stack.plane.allow(ALICE, DESKTOP, desktop.target)
     (stack.places.spool / "candidate").write_text(f"{DESKTOP} {desktop.target}\n")
     stack.install()
+    time.sleep(0.5)  # old and new workers both answer for a moment
     before = len(desktop.connections)
     for _ in range(20):
         assert stack.client.ask(path_of(DESKTOP), signed_in(ALICE)).status == 200

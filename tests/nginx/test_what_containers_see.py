@@ -3,9 +3,9 @@
 import subprocess
 
 import pytest
+from nginx.clients import ALICE, DESKTOP, TOKEN, Browser, Headers, path_of
 from nginx.conftest import Stack
-from nginx.stubs import ALICE, DESKTOP, TOKEN, Application, Headers, path_of, websocket_echo
-from websockets.sync.client import connect
+from nginx.stubs import Application, websocket_echo
 
 OURS = f"__Host-remoteapp={ALICE}"
 
@@ -14,7 +14,7 @@ def cookies(stack: Stack, desktop: Application, sent: Headers) -> list[str]:
     stack.plane.allow(ALICE, DESKTOP, desktop.target)
     answer = stack.client.ask(path_of(DESKTOP), sent)
     assert answer.status == 200
-    assert "remoteapp=" not in str(answer.told).lower()
+    assert "__host-remoteapp" not in str(answer.told).lower()
     assert ALICE not in str(answer.told)
     return answer.sent("cookie")
 
@@ -40,12 +40,7 @@ def cookies(stack: Stack, desktop: Application, sent: Headers) -> list[str]:
 def test_no_occurrence_of_our_cookie_reaches_it_and_every_other_cookie_does(
     stack: Stack, desktop: Application, sent: list[str], passed: list[str]
 ) -> None:
-    if passed and passed[0].startswith("__host-other"):
-        stack.plane.allow(ALICE, DESKTOP, desktop.target)
-        answer = stack.client.ask(path_of(DESKTOP), [("Cookie", line) for line in sent])
-        assert answer.sent("cookie") == passed
-    else:
-        assert cookies(stack, desktop, [("Cookie", line) for line in sent]) == passed
+    assert cookies(stack, desktop, [("Cookie", line) for line in sent]) == passed
 
 
 @pytest.mark.parametrize(
@@ -94,11 +89,9 @@ def test_a_second_authorization_line_does_not_carry_the_token_in(
     assert TOKEN not in answer.body.decode()
 
 
-def test_it_can_trust_the_headers_that_nginx_overwrites(
-    stack: Stack, desktop: Application
-) -> None:
+def test_it_can_trust_the_headers_that_nginx_overwrites(stack: Stack, desktop: Application) -> None:
     stack.plane.allow(ALICE, DESKTOP, desktop.target)
-    names = "Remote-User Forwarded-For Forwarded-Proto Forwarded-Host Script-Name".split()
+    names = ["Remote-User", "Forwarded-For", "Forwarded-Proto", "Forwarded-Host", "Script-Name"]
     forged = [(f"X-{name}", "forged") for name in names]
     forged += [("X-Session-Access", "forged"), ("X_Remote_User", "forged")]
     answer = stack.client.ask(path_of(DESKTOP, "x"), [("Cookie", OURS), *forged])
@@ -137,14 +130,14 @@ def test_an_upgrade_to_anything_but_a_websocket_is_not_passed(
     assert (answer.status, answer.sent("upgrade"), answer.sent("connection")) == (200, [], [])
 
 
-def test_neither_cookie_nor_token_reach_it_in_a_websockets_handshake(stack: Stack) -> None:
+def test_neither_cookie_nor_token_reach_it_in_a_websockets_handshake(
+    stack: Stack, browser: Browser
+) -> None:
+    sent = [("Cookie", f"a=1; {OURS}; b=2"), ("Authorization", f"Bearer {TOKEN}"), ("X-Own", "1")]
     with websocket_echo("127.213.0.8") as echo:
         stack.plane.allow(TOKEN, DESKTOP, echo.target)
-        sent = {"Cookie": f"a=1; {OURS}; b=2", "Authorization": f"Bearer {TOKEN}", "X-Own": "1"}
-        url = f"wss://localhost:{stack.client.port}{path_of(DESKTOP, 'ws')}"
-        with connect(url, ssl=stack.client.context, additional_headers=sent) as socket:
-            socket.send("x")
-            assert socket.recv(5) == "x"
+        assert browser.echo(browser.open(stack.client, path_of(DESKTOP, "ws"), sent))
+        browser.close()
         (seen,) = echo.handshakes
     assert ALICE not in str(seen)
     assert TOKEN not in str(seen)

@@ -18,7 +18,20 @@ from control_plane.cli.serve import serve_with
 from control_plane.domain.ports import Plane
 
 # What only looks, or runs in the background whether or not anything starts.
-_LOOKING = ("check", "version", "poke", "image", "containers", "log", "inspect", "networks", "ping")
+_LOOKING = (
+    *(
+        "addresses_",
+        "attempts",
+        "check",
+        "containers",
+        "cursor",
+        "image",
+        "info",
+        "inspect",
+        "logs",
+    ),
+    *("networks", "ping", "poke", "session", "signins", "tokens", "version"),
+)
 
 
 class Steps:

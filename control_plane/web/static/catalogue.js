@@ -1,7 +1,7 @@
 // The catalogue: start, stop, dismiss, search; what runs is kept true while the page is open.
 
-import { ask, capital, follow, say } from "/static/portal.js";
-import { start, stop } from "/static/sessions.js";
+import { ask, capital, follow, say } from "./portal.js";
+import { start, stop } from "./sessions.js";
 
 const cards = [...document.querySelectorAll(".application")];
 const others = document.getElementById("others");
@@ -30,9 +30,8 @@ function complete(row) {
   const time = row.querySelector("time");
   const at = new Date(time.dateTime);
   const today = at.toDateString() === new Date().toDateString();
-  time.textContent = today
-    ? at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })
-    : at.toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
+  const clock = { hour: "2-digit", minute: "2-digit" };
+  time.textContent = at.toLocaleString([], today ? clock : { day: "numeric", month: "short", ...clock });
   const name = nameOf(row);
   for (const control of row.querySelectorAll("a, button")) {
     control.setAttribute("aria-label", `${control.textContent} ${name}, since ${time.textContent}`);
@@ -51,11 +50,16 @@ function show(session) {
   fill(row, session);
 }
 
+/** A row that goes, or whose buttons do, leaves the keyboard with what comes next. */
+function passFocusOn(row) {
+  if (!row.contains(document.activeElement)) return;
+  const start = row.closest(".card").querySelector(".start button");
+  (start ?? document.getElementById("content")).focus();
+}
+
 function remove(row) {
-  const next = row.closest(".card").querySelector(".start button, a");
-  const held = row.contains(document.activeElement);
+  passFocusOn(row);
   row.remove();
-  if (held) next?.focus();
 }
 
 async function refresh() {
@@ -80,7 +84,7 @@ async function end(row) {
   say(alert, "");
   try {
     if (row.dataset.state === "failed") await ask("DELETE", `/sessions/${row.dataset.id}`);
-    else await stop(nameOf(row), row.dataset.id, () => { row.dataset.state = "stopping"; });
+    else await stop(nameOf(row), row.dataset.id, () => { passFocusOn(row); row.dataset.state = "stopping"; });
   } catch (problem) {
     say(alert, problem.message);
   }

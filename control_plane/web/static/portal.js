@@ -3,7 +3,8 @@
 /** An answer that is not a success, with the words that the portal gave. */
 export class Problem extends Error {
   constructor(status, body) {
-    super([body.detail, body.hint].filter(Boolean).join(" ") || `The portal answered ${status}.`);
+    const fields = (body.errors ?? []).map((one) => `${one.field} ${one.message}.`);
+    super([body.detail, body.hint, ...fields].filter(Boolean).join(" ") || `The portal answered ${status}.`);
     this.status = status;
     this.sessions = body.sessions ?? [];
   }
@@ -22,17 +23,23 @@ export async function ask(method, path, body) {
   return content || null;
 }
 
+const PAUSES = [300, 1000, 3000]; // ms; a network that changes breaks what is under way
+
 async function send(method, path, body) {
   const options = { method };
   if (body) {
     options.headers = { "Content-Type": "application/json" };
     options.body = JSON.stringify(body);
   }
-  try {
-    return await fetch(`/api/v1${path}`, options);
-  } catch {
-    throw new Problem(0, { detail: "The portal does not answer.", hint: "Try again in a moment." });
+  // Asked twice, a start would start twice; the others may be.
+  for (const pause of method === "POST" ? [0] : [...PAUSES, 0]) {
+    try {
+      return await fetch(`/api/v1${path}`, options);
+    } catch {
+      if (pause) await new Promise((done) => setTimeout(done, pause));
+    }
   }
+  throw new Problem(0, { detail: "The portal does not answer.", hint: "Try again in a moment." });
 }
 
 /** Hear what happens to sessions, for as long as the page lives; returns what ends it. */

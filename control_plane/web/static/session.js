@@ -1,7 +1,7 @@
 // One session: its progress, the application in a frame, its log, its end.
 
-import { ask, capital, follow, say } from "/static/portal.js";
-import { start, stop } from "/static/sessions.js";
+import { ask, capital, follow, say } from "./portal.js";
+import { start, stop } from "./sessions.js";
 
 const page = document.body;
 const { id, name, path } = page.dataset;
@@ -99,6 +99,7 @@ async function end() {
 
 async function readLog() {
   const log = at("log");
+  log.textContent ||= "Reading…";
   try {
     log.textContent = (await ask("GET", `/sessions/${id}/log?tail=200`)) ?? "It has written nothing yet.";
   } catch (problem) {

@@ -1,6 +1,6 @@
 // Starting and stopping, as every page does it.
 
-import { ask, choose } from "/static/portal.js";
+import { ask, choose } from "./portal.js";
 
 /** Start, and go to the session's page; when one runs already, ask what to do. Throws a Problem. */
 export async function start(name, body) {

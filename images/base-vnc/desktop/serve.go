@@ -79,6 +79,12 @@ func (s *server) serveFile(w http.ResponseWriter, r *http.Request, rest string) 
 	headers.Set("X-Content-Type-Options", "nosniff")
 	headers.Set("Referrer-Policy", "no-referrer")
 	headers.Set("Cache-Control", "no-cache") // ask again: the next session's image may have another page
+	if rest == "/page.js" && strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+		headers.Set("Content-Encoding", "gzip")
+		headers.Set("Content-Type", "text/javascript; charset=utf-8")
+		headers.Set("Vary", "Accept-Encoding")
+		rest += ".gz"
+	}
 	inner := *r
 	inner.URL = &url.URL{Path: rest}
 	s.files.ServeHTTP(w, &inner)

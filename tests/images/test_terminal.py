@@ -1,0 +1,173 @@
+"""The terminal in a real browser: it shows, it is typed in, it follows the window."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from images.conftest import BASE, UID, Running, Start, until
+from images.test_desktop import size
+from playwright.sync_api import Browser, Page, ViewportSize, expect
+
+from control_plane.trial.places import CLONE
+
+PICTURES = CLONE / "var" / "pictures"
+SMALL: ViewportSize = {"width": 1000, "height": 700}
+LARGE: ViewportSize = {"width": 1300, "height": 820}
+
+
+@pytest.fixture
+def desktop(start: Start) -> Running:
+    return start("terminal")
+
+
+@pytest.fixture
+def page(desktop: Running, browser: Browser) -> Page:
+    """The desktop's page, connected, the terminal's window on the screen."""
+    page = browser.new_page(viewport=SMALL)
+    page.goto(f"http://{desktop.address}:8888{BASE}/")
+    await_terminal(desktop, page)
+    return page
+
+
+def await_terminal(desktop: Running, page: Page) -> None:
+    expect(page.locator("#status")).to_be_hidden()
+    command = ["sh", "-c", "xwininfo -root -tree | grep -c 'Terminal.*XTerm' || true"]
+    until(lambda: desktop.run(*command, environment={"DISPLAY": ":0"}).strip() != "0")
+    page.wait_for_timeout(300)
+
+
+def picture(page: Page, name: str) -> Path:
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    path = PICTURES / f"image-{name}.png"
+    page.screenshot(path=path)
+    return path
+
+
+def proof(desktop: Running) -> str:
+    """Return the owner and the content of the file that was typed."""
+    command = "stat -c %u /workspace/proof.txt && cat /workspace/proof.txt"
+    until(lambda: desktop.container.exec_run(["test", "-s", "/workspace/proof.txt"])[0] == 0)
+    return desktop.run("sh", "-c", command)
+
+
+def test_what_is_typed_at_once_arrives(desktop: Running, page: Page) -> None:
+    page.keyboard.type("echo proof > /workspace/proof.txt\n", delay=5)
+    assert proof(desktop) == f"{UID}\nproof\n"
+    picture(page, "terminal")
+
+
+def test_characters_beyond_ascii_are_typed(desktop: Running, page: Page) -> None:
+    """Playwright types only what a US keyboard has: others send these key events."""
+    page.keyboard.type("printf '~|@", delay=5)
+    for key in "äß€":
+        page.locator("canvas").dispatch_event("keydown", {"key": key, "code": "Quote"})
+        page.locator("canvas").dispatch_event("keyup", {"key": key, "code": "Quote"})
+    page.keyboard.type("' > /workspace/proof.txt\n", delay=5)
+    assert proof(desktop) == f"{UID}\n~|@äß€"
+
+
+def test_the_desktop_follows_the_window(desktop: Running, page: Page) -> None:
+    until(lambda: size(desktop) == "1000x700", why="it does not fit the first window")
+    page.set_viewport_size(LARGE)
+    until(lambda: size(desktop) == "1300x820", why="it does not follow")
+    page.wait_for_timeout(500)
+    picture(page, "terminal-larger")
+
+
+def test_a_desktop_of_a_fixed_size_is_scaled_to_the_window(start: Start, browser: Browser) -> None:
+    desktop = start("terminal", X11_WIDTH="2000", X11_HEIGHT="1000")
+    page = browser.new_page(viewport=SMALL)
+    page.goto(f"http://{desktop.address}:8888{BASE}/")
+    await_terminal(desktop, page)
+    assert size(desktop) == "2000x1000"
+    box = page.locator("canvas").bounding_box()
+    assert box is not None
+    assert (round(box["width"]), round(box["height"])) == (1000, 500)
+
+
+def test_it_works_in_a_frame_of_the_same_origin(desktop: Running, browser: Browser) -> None:
+    page = browser.new_page(viewport=SMALL)
+    outer = f"http://{desktop.address}:8888/outer"
+    page.goto(outer)
+    page.evaluate(
+        """address => {
+            const frame = document.createElement("iframe");
+            Object.assign(frame, { src: address, width: 800, height: 600 });
+            frame.style.border = "0";
+            document.body.replaceChildren(frame);
+        }""",
+        f"{BASE}/",
+    )
+    expect(page.frame_locator("iframe").locator("#status")).to_be_hidden()
+    until(lambda: size(desktop) == "800x600")
+    page.wait_for_timeout(1000)
+    page.keyboard.type("echo framed > /workspace/proof.txt\n", delay=5)
+    assert proof(desktop) == f"{UID}\nframed\n"
+
+
+def test_the_page_says_that_it_lost_the_desktop_and_comes_back(
+    desktop: Running, page: Page
+) -> None:
+    desktop.container.stop(timeout=10)
+    status = page.get_by_role("status")
+    expect(status).to_have_text("Disconnected. Connecting again…")
+    picture(page, "terminal-disconnected")
+    desktop.container.start()
+    expect(status).to_be_hidden(timeout=20_000)
+    desktop.container.reload()
+    desktop.await_ready()
+    await_terminal(desktop, page)
+    page.keyboard.type("echo back > /workspace/proof.txt\n", delay=5)
+    assert proof(desktop) == f"{UID}\nback\n"
+
+
+def test_the_page_says_when_the_session_is_gone(desktop: Running, page: Page) -> None:
+    page.route(f"**{BASE}/", lambda route: route.fulfill(status=404))
+    desktop.container.stop(timeout=10)
+    expect(page.get_by_role("status")).to_have_text("This session has ended.")
+
+
+def test_a_closed_terminal_can_be_started_again(desktop: Running, page: Page) -> None:
+    page.keyboard.type("exit\n", delay=5)
+    until(lambda: desktop.container.exec_run(["pgrep", "-x", "xmessage"])[0] == 0)
+    page.wait_for_timeout(300)
+    picture(page, "terminal-ended")
+    page.keyboard.press("Enter")
+    await_terminal(desktop, page)
+    page.keyboard.type("echo again > /workspace/proof.txt\n", delay=5)
+    assert proof(desktop) == f"{UID}\nagain\n"
+
+
+@pytest.fixture
+def copying_page(start: Start, browser: Browser) -> Iterator[tuple[Running, Page]]:
+    """A page that may use the clipboard, which browsers allow on secure origins only."""
+    desktop = start("terminal", on_loopback=True)
+    context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
+    page = context.new_page()
+    page.goto(f"http://{desktop.loopback()}{BASE}/")
+    await_terminal(desktop, page)
+    yield desktop, page
+    context.close()
+
+
+def test_what_is_selected_in_the_desktop_is_copied_to_the_browser(
+    copying_page: tuple[Running, Page],
+) -> None:
+    page = copying_page[1]
+    page.keyboard.type("clear; echo wonder\n", delay=5)
+    page.wait_for_timeout(500)
+    page.locator("canvas").dblclick(position={"x": 30, "y": 36})
+    until(lambda: page.evaluate("navigator.clipboard.readText()") == "wonder")
+
+
+def test_what_is_copied_elsewhere_is_pasted_in_the_desktop(
+    copying_page: tuple[Running, Page],
+) -> None:
+    desktop, page = copying_page
+    page.evaluate("navigator.clipboard.writeText('snow \u2603 \u6f22')")
+    page.evaluate("window.dispatchEvent(new Event('focus'))")
+    page.wait_for_timeout(500)
+    page.keyboard.type("printf '", delay=5)
+    page.keyboard.press("Shift+Insert")
+    page.keyboard.type("' > /workspace/proof.txt\n", delay=5)
+    assert proof(desktop) == f"{UID}\nsnow \u2603 \u6f22"

@@ -1,0 +1,110 @@
+"""The templates: every variant is taken by nginx, and says what was measured."""
+
+import re
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from nginx.conftest import TEMPLATES, free_port, site_in
+
+from control_plane.adapters import nginx_site
+from control_plane.errors import GatewayError
+
+VARIANTS: dict[str, dict[str, object]] = {
+    "the trial's": {},
+    "with everything": {
+        "redirect_listen": ("127.0.0.1:1",),
+        "hsts_seconds": 31536000,
+        "signin_rate": "1r/s",
+        "server_names": ("a.example", "b.example"),
+        "access_log": "off",
+    },
+    "with nothing": {"signin_rate": "", "worker_user": ""},
+    "for a nginx from the first": {"http2_directive": False},
+}
+
+
+def checked(directory: Path, **changes: object) -> subprocess.CompletedProcess[str]:
+    port = free_port()
+    changes.setdefault("redirect_listen", ())
+    if changes["redirect_listen"]:
+        changes["redirect_listen"] = (f"127.0.0.1:{free_port()}",)
+    site = replace(site_in(directory, port), **changes)  # type: ignore[arg-type]  # by name
+    config = nginx_site.write(TEMPLATES, site)
+    return subprocess.run(
+        ["/usr/sbin/nginx", "-t", "-q", "-c", str(config)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_nginx_takes_every_variant_without_a_warning(place: Path, variant: str) -> None:
+    done = checked(place, **VARIANTS[variant])
+    expected = "" if variant != "with nothing" else "test is successful"
+    assert (done.returncode, expected in done.stderr or not done.stderr) == (0, True)
+    assert "warn" not in done.stderr
+
+
+def test_nginx_takes_every_length_of_the_session_range(place: Path) -> None:
+    for length in range(8, 31):
+        done = checked(place, session_range=f"10.0.0.0/{length}")
+        assert (done.returncode, done.stderr) == (0, ""), length
+
+
+@pytest.mark.parametrize("bad", ["10.0.0.0/7", "10.0.0.0/31", "10.0.0.1/24", "x", "::/16", ""])
+def test_a_range_that_is_none_is_refused(place: Path, bad: str) -> None:
+    with pytest.raises(GatewayError, match="session_range"):
+        nginx_site.render(TEMPLATES, replace(site_in(place), session_range=bad))
+
+
+def test_http2_is_said_as_the_version_knows_it(place: Path) -> None:
+    site = site_in(place)
+    old = nginx_site.render(TEMPLATES, replace(site, http2_directive=False))["site.conf"]
+    new = nginx_site.render(TEMPLATES, replace(site, http2_directive=True))["site.conf"]
+    assert re.findall(r"listen .* ssl http2", old)
+    assert "http2 on;" not in old
+    assert new.count("http2 on;") == 2
+    assert not re.findall(r"listen .* http2", new)
+
+
+def test_nothing_cuts_a_session_within_a_day(place: Path) -> None:
+    files = nginx_site.render(TEMPLATES, site_in(place))
+    session = files["snippets/server-session.conf"]
+    for word in ("proxy_read_timeout", "proxy_send_timeout", "send_timeout", "client_body_timeout"):
+        assert re.findall(rf"^ +{word} (\S+);$", session, re.MULTILINE) == ["1d"]
+    assert "worker_shutdown_timeout" not in "".join(files.values())
+    assert "so_keepalive=5m:30s:4" in files["site.conf"]
+
+
+def test_a_decision_is_never_served_stale_while_it_is_being_made_anew(place: Path) -> None:
+    files = "".join(nginx_site.render(TEMPLATES, site_in(place)).values())
+    (stale,) = re.findall(r"^ *proxy_cache_use_stale (.*);$", files, re.MULTILINE)
+    assert stale.split() == ["error", "timeout", "http_500", "http_502", "http_503", "http_504"]
+    assert "proxy_cache_background_update" not in files
+    assert "proxy_cache_lock" not in files
+
+
+def test_plain_http_only_redirects(place: Path) -> None:
+    site = replace(site_in(place), redirect_listen=("0.0.0.0:80",))
+    text = nginx_site.render(TEMPLATES, site)["site.conf"]
+    assert "return 308 https://localhost:8443$request_uri;" in text
+
+
+def test_routes_that_are_there_are_kept(place: Path) -> None:
+    site = site_in(place)
+    nginx_site.write(TEMPLATES, site)
+    site.routes.write_text("# these\n")
+    nginx_site.write(TEMPLATES, site)
+    assert site.routes.read_text() == "# these\n"
+
+
+def test_every_value_is_explained() -> None:
+    readme = (TEMPLATES / "README.md").read_text()
+    names = re.findall(
+        r"\bsite\.(?!conf)(\w+)", "".join(p.read_text() for p in TEMPLATES.rglob("*.j2"))
+    )
+    assert set(names) - set(nginx_site.NginxSite.__dataclass_fields__) == set()
+    assert [name for name in set(names) if f"`{name}`" not in readme] == []
