@@ -9,7 +9,7 @@ import ssl
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,11 +17,14 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import openapi_check
 
 from control_plane.trial import fit, host, leftovers
 from control_plane.trial.demo import remoteappdb
 from control_plane.trial.places import CLONE, PortalOptions
 from control_plane.trial.portal import Portal
+from control_plane.web import openapi
+from control_plane.web.app import API
 
 # Everyone's password is the name, and more; dora is an account of this machine, known through PAM.
 CAST = ("alice", "bob", "charlie", "admin", "dora")
@@ -57,6 +60,11 @@ class RunningPortal:
         """What a client of the tests believes: the portal's authority, and nobody else."""
         return ssl.create_default_context(cafile=self.ca)
 
+    @cached_property
+    def judged(self) -> Callable[[openapi_check.AnyResponse], None]:
+        """What judges every answer by the portal's own OpenAPI document."""
+        return openapi_check.hook(openapi.build(API))
+
     def sign_in_name(self, name: str) -> str:
         return self.dora if name == "dora" else name
 
@@ -67,7 +75,12 @@ class RunningPortal:
         """Return a client that nobody has signed in with, coming from a loopback address."""
         transport = httpx.HTTPTransport(verify=self.trust, local_address=address)
         client = httpx.Client(
-            base_url=self.url, transport=transport, headers=headers, trust_env=False, timeout=30
+            base_url=self.url,
+            transport=transport,
+            headers=headers,
+            trust_env=False,
+            timeout=30,
+            event_hooks={"response": [self.judged]},
         )
         return self._clients.enter_context(client)
 
@@ -204,6 +217,7 @@ def _options(undo: ExitStack, options: dict[str, Any]) -> PortalOptions:
         "account": account,
         "restart": False,
         "signin_rate": "",
+        "settings": {"engine": {"start_timeout": 20}},
     }
     return PortalOptions(**own | options)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 from portal import HELLO, RunningPortal
 
 from control_plane.trial.places import CLONE
@@ -206,6 +206,20 @@ def test_a_session_that_ends_by_itself_says_so_and_starts_again(open_page: Open)
     page.get_by_role("button", name="Start again").click()
     page.wait_for_url(lambda url: not url.endswith(session))
     expect(hello(page)).to_contain_text(GREETING)
+
+
+def test_an_application_whose_first_load_fails_is_loaded_again(open_page: Open) -> None:
+    page = open_page("alice")
+    failed = []
+
+    def fail_once(route: Route) -> None:
+        failed.append(route.request.url)
+        (route.continue_ if len(failed) > 1 else route.abort)()
+
+    page.route(re.compile("/containers/[0-9a-f]+/$"), fail_once)
+    start(page, "Hello")
+    expect(hello(page)).to_contain_text(GREETING)
+    assert len(failed) == 2
 
 
 def test_an_open_page_hears_again_after_the_control_plane_was_away(

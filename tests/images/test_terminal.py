@@ -30,10 +30,19 @@ def page(desktop: Running, browser: Browser) -> Page:
 
 
 def await_terminal(desktop: Running, page: Page) -> None:
+    """Wait until the terminal has the focus, a shell runs in it and the page is connected."""
     expect(page.locator("#status")).to_be_hidden()
-    command = ["sh", "-c", "xwininfo -root -tree | grep -c 'Terminal.*XTerm' || true"]
-    until(lambda: desktop.run(*command, environment={"DISPLAY": ":0"}).strip() != "0")
+    check = "pgrep -x bash && xprop -root _NET_ACTIVE_WINDOW | grep -v 0x0$"
+    words = ["sh", "-c", check]
+    focused = {"DISPLAY": ":0"}
+    until(lambda: desktop.container.exec_run(words, environment=focused)[0] == 0)
     page.wait_for_timeout(300)
+
+
+def terminal_width(desktop: Running) -> int:
+    """Return the width of the terminal's window."""
+    facts = desktop.run("xwininfo", "-name", "Terminal", environment={"DISPLAY": ":0"})
+    return int(facts.split("Width: ")[1].split()[0])
 
 
 def picture(page: Page, name: str) -> Path:
@@ -62,6 +71,7 @@ def test_characters_beyond_ascii_are_typed(desktop: Running, page: Page) -> None
     for key in "äß€":
         page.locator("canvas").dispatch_event("keydown", {"key": key, "code": "Quote"})
         page.locator("canvas").dispatch_event("keyup", {"key": key, "code": "Quote"})
+        page.wait_for_timeout(200)  # X learns a new key first, and tells its clients
     page.keyboard.type("' > /workspace/proof.txt\n", delay=5)
     assert proof(desktop) == f"{UID}\n~|@äß€"
 
@@ -70,6 +80,7 @@ def test_the_desktop_follows_the_window(desktop: Running, page: Page) -> None:
     until(lambda: size(desktop) == "1000x700", why="it does not fit the first window")
     page.set_viewport_size(LARGE)
     until(lambda: size(desktop) == "1300x820", why="it does not follow")
+    until(lambda: terminal_width(desktop) >= 1295, why="the terminal does not follow")
     page.wait_for_timeout(500)
     picture(page, "terminal-larger")
 

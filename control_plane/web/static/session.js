@@ -11,6 +11,7 @@ const alert = at("alert");
 const title = document.title;
 const arrived = performance.now() - 1000 * Number(page.dataset.age);
 let leaving = false;
+let failures = 0;
 
 function show(state) {
   page.dataset.state = state;
@@ -21,9 +22,9 @@ function show(state) {
 }
 
 function enter() {
-  if (!frame.getAttribute("src")) frame.src = path;
-  hold();
   frame.addEventListener("load", hold);
+  if (frame.getAttribute("src")) hold();
+  else frame.src = path;
 }
 
 /** Give the keyboard to the application. */
@@ -31,8 +32,10 @@ function hold() {
   if (!document.querySelector("dialog[open]")) frame.focus();
   try {
     frame.contentWindow.addEventListener("keydown", leadBack, true);
+    failures = 0;
   } catch {
-    // Of another origin: its keys are its own.
+    // Not ours: the browser's own error page, since the network failed while it loaded.
+    if (failures++ < 5) setTimeout(() => { frame.src = path; }, 500 * failures);
   }
 }
 
