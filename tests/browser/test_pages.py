@@ -137,7 +137,7 @@ def test_the_whole_way_goes_by_keyboard_alone(open_page: Open) -> None:
     for word in ("alice", "Tab", "alice-has-a-long-password", "Enter"):
         (page.keyboard.press if word in ("Tab", "Enter") else page.keyboard.type)(word)
     page.wait_for_url("/")
-    ways = []
+    ways: list[str] = []
     while "Start" not in (ways or [""])[-1]:
         page.keyboard.press("Tab")
         ways.append(focused(page).strip())
@@ -279,7 +279,7 @@ def test_a_screen_size_is_chosen_or_typed(open_page: Open) -> None:
     terminal.get_by_label("Height").fill("700")
     with page.expect_request("**/api/v1/sessions") as asked:
         start(page, "Terminal")
-    assert asked.value.post_data_json["options"] == {"resolution": "1000x700"}
+    assert '"options":{"resolution":"1000x700"}' in (asked.value.post_data or "")
 
 
 @pytest.fixture

@@ -106,8 +106,9 @@ def own_image(network: Any) -> Iterator[str]:
     )
     dockerfile = f'FROM remoteapp/base-vnc\nRUN echo "{script}" > /etc/remoteapp/autostart\n'
     images = network.client.images
-    image, _ = images.build(fileobj=io.BytesIO(dockerfile.encode()), tag="remoteapp-test/own")
-    yield "remoteapp-test/own"
+    tag = "remoteapp-test/own"
+    image, _ = images.build(fileobj=io.BytesIO(dockerfile.encode()), tag=tag, rm=True)
+    yield tag
     images.remove(image.id, force=True)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from images.conftest import BASE, UID, Running, Start, until
 from images.test_desktop import size
-from playwright.sync_api import Browser, Page, ViewportSize, expect
+from playwright.sync_api import Browser, FrameLocator, Page, ViewportSize, expect
 
 from control_plane.trial.places import CLONE
 
@@ -29,14 +29,14 @@ def page(desktop: Running, browser: Browser) -> Page:
     return page
 
 
-def await_terminal(desktop: Running, page: Page) -> None:
+def await_terminal(desktop: Running, page: Page | FrameLocator) -> None:
     """Wait until the terminal has the focus, a shell runs in it and the page is connected."""
+    expect(page.locator("#status")).to_be_attached()
     expect(page.locator("#status")).to_be_hidden()
     check = "pgrep -x bash && xprop -root _NET_ACTIVE_WINDOW | grep -v 0x0$"
     words = ["sh", "-c", check]
     focused = {"DISPLAY": ":0"}
     until(lambda: desktop.container.exec_run(words, environment=focused)[0] == 0)
-    page.wait_for_timeout(300)
 
 
 def terminal_width(desktop: Running) -> int:
@@ -62,6 +62,7 @@ def proof(desktop: Running) -> str:
 def test_what_is_typed_at_once_arrives(desktop: Running, page: Page) -> None:
     page.keyboard.type("echo proof > /workspace/proof.txt\n", delay=5)
     assert proof(desktop) == f"{UID}\nproof\n"
+    page.wait_for_timeout(300)
     picture(page, "terminal")
 
 
@@ -109,9 +110,8 @@ def test_it_works_in_a_frame_of_the_same_origin(desktop: Running, browser: Brows
         }""",
         f"{BASE}/",
     )
-    expect(page.frame_locator("iframe").locator("#status")).to_be_hidden()
+    await_terminal(desktop, page.frame_locator("iframe"))
     until(lambda: size(desktop) == "800x600")
-    page.wait_for_timeout(1000)
     page.keyboard.type("echo framed > /workspace/proof.txt\n", delay=5)
     assert proof(desktop) == f"{UID}\nframed\n"
 
@@ -178,7 +178,11 @@ def test_what_is_copied_elsewhere_is_pasted_in_the_desktop(
     page.evaluate("navigator.clipboard.writeText('snow \u2603 \u6f22')")
     page.evaluate("window.dispatchEvent(new Event('focus'))")
     page.wait_for_timeout(500)
-    page.keyboard.type("printf '", delay=5)
+    page.keyboard.type("cat > /workspace/proof.txt\n", delay=5)
     page.keyboard.press("Shift+Insert")
-    page.keyboard.type("' > /workspace/proof.txt\n", delay=5)
-    assert proof(desktop) == f"{UID}\nsnow \u2603 \u6f22"
+
+    def pasted() -> bool:
+        page.keyboard.press("Enter")  # the text itself comes when X hands it over
+        return proof(desktop).split() == [str(UID), "snow", "\u2603", "\u6f22"]
+
+    until(pasted)

@@ -2,14 +2,14 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import docker
 import pytest
-from portal import RunningPortal
+from portal import HELLO, RunningPortal
 from websockets.sync.client import ClientConnection, connect
 
 from control_plane.domain.labels import RUN
@@ -78,6 +78,19 @@ def websocket(live: RunningPortal, url: str, **headers: str) -> ClientConnection
         proxy=None,
         open_timeout=20,
     )
+
+
+@contextmanager
+def misbehaving(portal: RunningPortal, realm: Realm, words: list[str]) -> Iterator[str]:
+    """Give alice a grant on an application whose container misbehaves as the variables say."""
+    image = "remoteapp-test/odd:latest"
+    realm.api.images.get(HELLO).tag("remoteapp-test/odd", "latest")
+    portal.remoteappdb("app", "create", image, *words)
+    try:
+        yield portal.remoteappdb("app", "grant", image, "alice")
+    finally:
+        portal.remoteappdb("app", "remove", image)
+        realm.api.images.remove(image)
 
 
 def log_of(live: RunningPortal) -> str:

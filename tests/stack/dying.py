@@ -46,6 +46,7 @@ class Steps:
     def take(self, name: str) -> None:
         with self._lock:
             if not self._order.exists():
+                self._count = 0
                 return
             self._count += 1
             if self._count == int(self._order.read_text()):

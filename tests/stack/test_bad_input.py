@@ -1,11 +1,8 @@
 """Bad input gets a clear answer, and nothing is left behind."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import pytest
 from portal import HELLO, TERMINAL, RunningPortal
-from stack.conftest import Realm, until
+from stack.conftest import Realm, misbehaving, until
 
 from control_plane.errors import ControlPlaneError
 
@@ -142,16 +139,3 @@ def test_an_image_that_is_missing_is_said_at_once_and_shown_as_not_available(
         assert realm.containers() == {}
     finally:
         portal.remoteappdb("app", "remove", image)
-
-
-@contextmanager
-def misbehaving(portal: RunningPortal, realm: Realm, words: list[str]) -> Iterator[str]:
-    """Give alice a grant on an application whose container misbehaves as the variables say."""
-    image = "remoteapp-test/odd:latest"
-    realm.api.images.get(HELLO).tag("remoteapp-test/odd", "latest")
-    portal.remoteappdb("app", "create", image, *words)
-    try:
-        yield portal.remoteappdb("app", "grant", image, "alice")
-    finally:
-        portal.remoteappdb("app", "remove", image)
-        realm.api.images.remove(image)
