@@ -49,9 +49,7 @@ def startable(plane: Plane, user: User, grant_id: str) -> Entry:
     _must_be_enabled(plane, user)
     grant = plane.accounting.grant(grant_id)
     if grant is None or grant.user != user.name:
-        raise NotFoundError(
-            "There is no such application for you.", "See GET /api/v1/applications."
-        )
+        raise NotFoundError("There is no such application for you.")
     return _entry(plane, grant, plane.engine.image(grant.application.image))
 
 

@@ -63,12 +63,12 @@ def container_ended(plane: Plane, container_id: str) -> None:
 
 
 def _at_rest(plane: Plane) -> Mapping[str, Session]:
-    known = dict(plane.access.sessions)
-    return {
-        key: session
-        for key, session in known.items()
-        if session.living and not plane.jobs.busy(key)
-    }
+    with plane.access.lock:
+        return {
+            key: session
+            for key, session in plane.access.sessions.items()
+            if session.living and not plane.jobs.busy(key)
+        }
 
 
 def _session_id(container: Container) -> str:

@@ -39,13 +39,14 @@ def begin(
     image = entry.image or plane.engine.image(entry.name)
     values = options.checked(chosen, image)
     person = auth.person_of(plane, caller.user)
+    # In one piece: `reconcile` must never see a session that starts and has no job.
     with plane.access.lock:
         first = _make_room(plane, entry, instead=instead)
         session = _record(plane, entry, image, values)
-    spec = containers.spec(
-        session, entry.grant.application, entry.policy, image, person, realm=plane.site.realm
-    )
-    plane.jobs.submit(session.id, start(plane, session, spec, first))
+        spec = containers.spec(
+            session, entry.grant.application, entry.policy, image, person, realm=plane.site.realm
+        )
+        plane.jobs.submit(session.id, start(plane, session, spec, first))
     return session
 
 

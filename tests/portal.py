@@ -31,6 +31,7 @@ CAST = ("alice", "bob", "charlie", "admin", "dora")
 HELLO, TERMINAL, JUPYTER = (f"remoteapp/{name}:latest" for name in ("hello", "terminal", "jupyter"))
 GRANTED = {"alice": (HELLO, TERMINAL, JUPYTER), "bob": (HELLO, TERMINAL), "dora": (HELLO, TERMINAL)}
 LOGS = CLONE / "var" / "test-log"
+KEPT_LOGS = 20
 
 
 @dataclass
@@ -241,3 +242,5 @@ def _keep_logs(portal: Portal) -> None:
     target = LOGS / portal.options.realm
     shutil.copytree(portal.places.logs, target)
     os.utime(target)
+    for old in sorted(LOGS.iterdir(), key=lambda one: one.stat().st_mtime)[:-KEPT_LOGS]:
+        shutil.rmtree(old, ignore_errors=True)

@@ -36,6 +36,7 @@ class NginxSite:
     routes: Path
     access_log: str
     error_log: str
+    http2: bool = True
     http2_directive: bool = False
     redirect_listen: tuple[str, ...] = ()
     hsts_seconds: int = 0

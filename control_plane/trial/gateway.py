@@ -25,6 +25,9 @@ def nginx(places: Places, url: str, options: PortalOptions, session_range: str) 
         routes=places.nginx / "routes.conf",
         access_log=str(places.logs / "access.log"),
         error_log=str(places.logs / "nginx.log"),
+        # A browser on the engine's own machine drops its HTTP/2 connections when a container comes
+        # or goes: each one's virtual interface counts as a change of network.
+        http2=False,
         http2_directive=nginx_site.has_http2_directive(_PROGRAM),
         signin_rate=options.signin_rate,
         pid=places.run / "nginx.pid",

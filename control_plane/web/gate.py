@@ -74,7 +74,7 @@ def require_own_origin(request: Request) -> None:
     if request.headers.get("origin") != plane_of(request).site.public_url:
         raise ForbiddenError(
             "This request did not come from the portal's own page.",
-            "Programs use a token: Authorization: Bearer rapp_…",
+            "Reload the page and try again. Programs send a token.",
         )
 
 

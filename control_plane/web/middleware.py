@@ -50,5 +50,5 @@ class Headers:
 
 
 def _keeping(path: str) -> str:
-    """Assets bear their version in their address; all else is somebody's own."""
-    return "public, max-age=86400" if path.startswith("/static/") else "no-store"
+    """Assets are everybody's, asked for again after ten minutes; all else is one's own."""
+    return "public, max-age=600" if path.startswith("/static/") else "no-store"

@@ -59,7 +59,7 @@ def proof(desktop: Running) -> str:
     return desktop.run("sh", "-c", command)
 
 
-def test_what_is_typed_at_once_arrives(desktop: Running, page: Page) -> None:
+def test_what_is_typed_without_a_click_arrives(desktop: Running, page: Page) -> None:
     page.keyboard.type("echo proof > /workspace/proof.txt\n", delay=5)
     assert proof(desktop) == f"{UID}\nproof\n"
     page.wait_for_timeout(300)

@@ -20,6 +20,9 @@ from control_plane.trial import gateway, processes
 from control_plane.trial.locks import held
 from control_plane.trial.places import CLONE
 
+# On a bare machine the first one installs packages and builds every image.
+BUILDING_SECONDS = 1800
+
 
 @pytest.fixture
 def before() -> Machine:
@@ -80,6 +83,7 @@ def assert_nothing_is_left(port: int, before: Machine) -> None:
     assert not docker("network", "ls", "--quiet", "--filter", LABEL)
 
 
+@pytest.mark.timeout(BUILDING_SECONDS)
 def test_one_command_makes_a_portal_and_two_interrupts_take_it_away(
     before: Machine, launched: Trial
 ) -> None:
@@ -113,6 +117,7 @@ def test_one_command_makes_a_portal_and_two_interrupts_take_it_away(
     assert "firewall" in launched.text
 
 
+@pytest.mark.timeout(BUILDING_SECONDS)
 def test_the_next_trial_mends_what_a_killed_one_left(before: Machine, launched: Trial) -> None:
     launched.start()
     first = launched.wait_until_ready()
