@@ -29,7 +29,7 @@ check: venv ## lint, types, unit tests
 bench: ## run the benchmarks and print a table (root)
 	@control_plane/trial/needs wrk
 	@control_plane/trial/venv control_plane/requirements.lock tests/requirements.lock
-	@exec $(PYTHON) -m tests.bench $(ARGS)
+	@PYTHONPATH=tests exec $(PYTHON) -m bench $(ARGS)
 
 images: venv ## build the demo images (NAMES="hello terminal")
 	@exec $(PYTHON) images/build $(NAMES)

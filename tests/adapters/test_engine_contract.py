@@ -28,6 +28,7 @@ def realm_and_engine(request: pytest.FixtureRequest) -> Iterator[tuple[str, Engi
     if request.param == "fake":
         yield realm, FakeEngine()
         return
+    request.getfixturevalue("images")
     yield from ((realm, engine) for engine in _docker_engine(realm))
 
 
@@ -42,7 +43,8 @@ def engine(realm_and_engine: tuple[str, Engine]) -> Any:
 
 
 @pytest.fixture
-def docker_engine() -> Iterator[DockerEngine]:
+def docker_engine(images: None) -> Iterator[DockerEngine]:
+    del images
     yield from _docker_engine(f"test-{secrets.token_hex(4)}")
 
 
@@ -122,13 +124,12 @@ def test_what_is_gone_is_no_error(engine: Engine) -> None:
     assert engine.exit_status("f" * 64) == 0
 
 
-def test_the_end_of_a_container_is_told(engine: Engine, realm: str) -> None:
+def test_the_end_of_a_container_is_told(engine: Any, realm: str) -> None:
     since = datetime.now(UTC)
     container = engine.run(spec(engine, realm))
     engine.signal(container, "SIGTERM")
-    ends = engine.ends(since)
-    assert next(ends) == container
-    ends.close()
+    with closing(engine.ends(since)) as ends:
+        assert next(ends) == container
 
 
 def test_containers_of_another_realm_are_never_seen(docker_engine: DockerEngine) -> None:

@@ -59,10 +59,12 @@ def test_a_bad_field_of_an_application_is_named(site: Site, words: list[str], pr
     assert list(site.accounting.applications()) == []
 
 
+@pytest.mark.usefixtures("engine_up")
 def test_an_image_is_looked_for_on_the_engine(site: Site, image: str) -> None:
     assert site.done("app", "create", image) == f"Created the application {image}.\n"
 
 
+@pytest.mark.usefixtures("engine_up")
 def test_an_image_that_the_engine_lacks_is_refused(site: Site) -> None:
     line = site.refused(1, "app", "create", "remoteapp-test/missing")
     assert line == (

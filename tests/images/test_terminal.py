@@ -36,7 +36,7 @@ def await_terminal(desktop: Running, page: Page | FrameLocator) -> None:
     check = "pgrep -x bash && xprop -root _NET_ACTIVE_WINDOW | grep -v 0x0$"
     words = ["sh", "-c", check]
     focused = {"DISPLAY": ":0"}
-    until(lambda: desktop.container.exec_run(words, environment=focused)[0] == 0)
+    until(lambda: desktop.container.exec_run(words, environment=focused)[0] == 0, why="no shell")
 
 
 def terminal_width(desktop: Running) -> int:
@@ -55,7 +55,8 @@ def picture(page: Page, name: str) -> Path:
 def proof(desktop: Running) -> str:
     """Return the owner and the content of the file that was typed."""
     command = "stat -c %u /workspace/proof.txt && cat /workspace/proof.txt"
-    until(lambda: desktop.container.exec_run(["test", "-s", "/workspace/proof.txt"])[0] == 0)
+    words = ["test", "-s", "/workspace/proof.txt"]
+    until(lambda: desktop.container.exec_run(words)[0] == 0, why="nothing was typed")
     return desktop.run("sh", "-c", command)
 
 
@@ -111,7 +112,7 @@ def test_it_works_in_a_frame_of_the_same_origin(desktop: Running, browser: Brows
         f"{BASE}/",
     )
     await_terminal(desktop, page.frame_locator("iframe"))
-    until(lambda: size(desktop) == "800x600")
+    until(lambda: size(desktop) == "800x600", why="it does not fit the frame")
     page.keyboard.type("echo framed > /workspace/proof.txt\n", delay=5)
     assert proof(desktop) == f"{UID}\nframed\n"
 

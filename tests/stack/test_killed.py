@@ -5,6 +5,7 @@ import sys
 import time
 from pathlib import Path
 
+import docker
 import httpx
 import portal as portals
 import pytest
@@ -115,9 +116,9 @@ def mortal(images: None) -> object:
 
 
 def test_killed_at_every_step_of_a_start_and_of_a_stop(
-    mortal: RunningPortal, engine_api: object
+    mortal: RunningPortal, engine_api: docker.DockerClient
 ) -> None:
-    realm = Realm(mortal, engine_api)  # type: ignore[arg-type]  # the docker SDK has no types
+    realm = Realm(mortal, engine_api)
     starting = _die_at_every_step(mortal, realm, at_start=True)
     stopping = _die_at_every_step(mortal, realm, at_start=False)
     assert {

@@ -104,7 +104,7 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
 
 
 @pytest.fixture
-def plane(
+def plane(  # noqa: PLR0913, PLR0917 - one argument a part
     tmp_path: Path,
     loop: asyncio.AbstractEventLoop,
     clock: Clock,

@@ -8,6 +8,7 @@ from usecases.conftest import Clock, caller
 
 from control_plane import auth, lifecycle
 from control_plane.domain.access import Caller
+from control_plane.domain.entities import User
 from control_plane.domain.ports import Plane
 from control_plane.errors import (
     ConflictError,
@@ -74,17 +75,17 @@ def test_a_sign_in_ends_by_itself(plane: Plane, clock: Clock) -> None:
     "name", ["nobody-knows", "root", "../../etc", "a b", "x" * 300, "ünïcode", "", "x" * 5000]
 )
 def test_every_name_that_does_not_fit_is_refused_in_the_same_words(plane: Plane, name: str) -> None:
-    with pytest.raises(NotSignedInError, match="^Name and password do not match.$"):
+    with pytest.raises(NotSignedInError, match=r"^Name and password do not match\.$"):
         sign_in(plane, name, "wrong")
 
 
 def test_a_wrong_password_and_a_disabled_user_are_refused_in_the_same_words(plane: Plane) -> None:
     alice = plane.accounting.user("alice")
     assert alice
-    with pytest.raises(NotSignedInError, match="^Name and password do not match.$"):
+    with pytest.raises(NotSignedInError, match=r"^Name and password do not match\.$"):
         sign_in(plane, "alice", "wrong")
     plane.accounting.change_user(replace(alice, enabled=False))
-    with pytest.raises(NotSignedInError, match="^Name and password do not match.$"):
+    with pytest.raises(NotSignedInError, match=r"^Name and password do not match\.$"):
         sign_in(plane, "alice")
 
 
@@ -212,7 +213,7 @@ def test_a_password_is_not_changed_without_the_present_one(plane: Plane) -> None
         auth.change_password(plane, replace(me, user=caller_of_dora(plane)), "x", "y", HERE)
 
 
-def caller_of_dora(plane: Plane) -> object:
+def caller_of_dora(plane: Plane) -> User:
     found = auth.by_cookie(plane, sign_in(plane, "dora"))
     assert found
     return found.user
