@@ -5,7 +5,7 @@
 PYTHON := .venv/bin/python
 CODE := control_plane images/build tests
 # What needs no engine, no nginx and no browser.
-UNIT := $(wildcard tests/test_architecture.py tests/domain tests/usecases tests/web tests/cli) \
+UNIT := $(wildcard tests/test_architecture.py tests/test_documentation.py tests/domain tests/usecases tests/web tests/cli) \
 	$(filter-out %_engine_contract.py, $(wildcard tests/adapters/test_*_contract.py))
 
 help: ## show this

@@ -7,7 +7,7 @@ from control_plane.domain import labels
 from control_plane.domain.entities import Grant, Image, Policy, User
 from control_plane.domain.policy import effective
 from control_plane.domain.ports import Plane
-from control_plane.errors import ForbiddenError, NotFoundError
+from control_plane.errors import ForbiddenError, NotFoundError, StartError
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +17,11 @@ class Entry:
     grant: Grant
     image: Image | None
     policy: Policy
+
+    @property
+    def available(self) -> bool:
+        """Whether it can be started here: the engine has the image, in a form that we start."""
+        return self.image is not None and not labels.is_older(self.image)
 
     @property
     def display_name(self) -> str:
@@ -50,7 +55,14 @@ def startable(plane: Plane, user: User, grant_id: str) -> Entry:
     grant = plane.accounting.grant(grant_id)
     if grant is None or grant.user != user.name:
         raise NotFoundError("There is no such application for you.")
-    return _entry(plane, grant, plane.engine.image(grant.application.image))
+    image = plane.engine.image(grant.application.image)
+    if labels.is_older(image):
+        raise StartError(
+            "image-older",
+            f"{image.name} was made for simphony-remote; this version cannot start such images.",
+            "An image of contract 1 bears the label contract=1.",
+        )
+    return _entry(plane, grant, image)
 
 
 def _entry(plane: Plane, grant: Grant, image: Image | None) -> Entry:

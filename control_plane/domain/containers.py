@@ -8,7 +8,6 @@ from control_plane.domain.entities import Application, Image, Person, Policy, Se
 from control_plane.domain.names import container_login
 
 WORKSPACE = "/workspace"
-CONTRACT = "1"
 
 
 @dataclass(frozen=True, slots=True)

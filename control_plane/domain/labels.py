@@ -16,6 +16,7 @@ from control_plane.domain.entities import AppType, Image, Session, State
 IMAGE = "eu.simphony-project.docker."
 RUN = IMAGE + "runinfo."
 DEFAULT_PORT = 8888
+CONTRACT = "1"
 RESOLUTION = frozenset({"env.x11-width", "env.x11-height", "env.x11-depth"})
 STARTUP_FILE = "env.startupdata"
 _REBUILT = ("application", "image", "type", "port", "ready_path", "options", "address")
@@ -26,9 +27,10 @@ def label(image: Image, name: str) -> str:
     return image.labels.get(IMAGE + name, "").strip()
 
 
-def is_foreign(image: Image) -> bool:
-    """Whether the image knows nothing of us: it bears no label of ours."""
-    return not any(name.startswith(IMAGE) for name in image.labels)
+def is_older(image: Image) -> bool:
+    """Whether the image was made for simphony-remote: labels of ours, but not of contract 1."""
+    ours = any(name.startswith(IMAGE) for name in image.labels)
+    return ours and label(image, "contract") != CONTRACT
 
 
 def app_type(image: Image) -> AppType:

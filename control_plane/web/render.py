@@ -94,7 +94,7 @@ def application(plane: Plane, entry: catalogue.Entry) -> schemas.ApplicationAnsw
         description=entry.description,
         category=entry.grant.application.category,
         icon_url=f"/api/v1/applications/{entry.grant.id}/icon",
-        available=image is not None,
+        available=entry.available,
         policy=schemas.PolicyAnswer.model_validate(entry.policy),
         options=list(labels.offered_options(image)) if image else [],
         sessions=sessions(plane, [one for one in running if one.grant_id == entry.grant.id]),

@@ -100,7 +100,9 @@ class ApplicationAnswer(Answer):
     description: str
     category: str
     icon_url: str
-    available: bool = Field(description="False while the engine lacks the image.")
+    available: bool = Field(
+        description="False where the engine lacks the image or we cannot start it."
+    )
     policy: PolicyAnswer
     options: list[str]
     sessions: list[SessionAnswer]

@@ -19,6 +19,7 @@ from control_plane.errors import (
     ImageMissingError,
     InvalidError,
     NotFoundError,
+    StartError,
 )
 
 
@@ -137,6 +138,25 @@ def test_a_missing_image_is_said_at_once(plane: Plane, alice: Caller, engine: Fa
     with pytest.raises(ImageMissingError, match=HELLO):
         begin(plane, alice)
     assert plane.access.sessions == {}
+
+
+def test_an_image_made_for_simphony_remote_is_refused_by_name(
+    plane: Plane, alice: Caller, engine: FakeEngine
+) -> None:
+    older = {"eu.simphony-project.docker.ui_name": "Old"}
+    engine.known[HELLO] = replace(engine.known[HELLO], labels=older)
+    with pytest.raises(StartError, match="simphony-remote"):
+        begin(plane, alice)
+    assert plane.access.sessions == {}
+
+
+def test_an_image_that_knows_nothing_of_us_runs_as_the_user(
+    plane: Plane, alice: Caller, engine: FakeEngine
+) -> None:
+    engine.known[HELLO] = replace(engine.known[HELLO], labels={})
+    session = ready(plane, begin(plane, alice))
+    spec = engine.specs[session.container_id]
+    assert (session.type, session.port, spec.uid) == ("webapp", 8888, 70000)
 
 
 def test_somebody_elses_grant_is_as_unknown_as_one_that_is_not_there(
