@@ -11,6 +11,7 @@ import docker
 import httpx
 import pytest
 from docker.types import LogConfig
+from playwright.sync_api import Browser, BrowserContext, Page
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
@@ -82,6 +83,7 @@ class Running:
 
 
 Start = Callable[..., Running]
+NewPage = Callable[..., Page]
 
 
 def until(true: Callable[[], object], seconds: float = 10, why: str = "") -> None:
@@ -157,3 +159,20 @@ def start_shared(network: Any) -> Iterator[Start]:
     """Start an image for all tests of a module that only look at it."""
     with started(network) as start_one:
         yield start_one
+
+
+@pytest.fixture
+def new_page(browser: Browser) -> Iterator[NewPage]:
+    """Open a page in a context of its own, closed before the next test's container has its address.
+
+    A desktop's page would come back by itself, to whatever is there.
+    """
+    contexts: list[BrowserContext] = []
+
+    def open_page(**options: Any) -> Page:
+        contexts.append(browser.new_context(**options))
+        return contexts[-1].new_page()
+
+    yield open_page
+    for context in contexts:
+        context.close()

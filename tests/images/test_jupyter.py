@@ -1,9 +1,9 @@
 """JupyterLab: a kernel computes over its WebSocket, for the portal's own pages only."""
 
 import pytest
-from images.conftest import BASE, UID, Running, Start
+from images.conftest import BASE, UID, NewPage, Running, Start
 from images.test_terminal import picture
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 from websockets.exceptions import InvalidStatus
 
 MAKE_WHEEL = r"""
@@ -34,8 +34,8 @@ def kernel(lab: Running) -> str:
     return f"/api/kernels/{answer.json()['id']}/channels"
 
 
-def test_a_cell_runs_as_the_user(lab: Running, browser: Browser) -> None:
-    page = browser.new_page(viewport={"width": 1200, "height": 800})
+def test_a_cell_runs_as_the_user(lab: Running, new_page: NewPage) -> None:
+    page = new_page(viewport={"width": 1200, "height": 800})
     page.goto(f"http://{lab.address}:8888{BASE}/")
     page.locator(".jp-LauncherCard[data-category='Notebook']").first.click()
     expect(page.get_by_text("Python 3 (ipykernel) | Idle")).to_be_visible(timeout=30_000)
@@ -50,8 +50,8 @@ def test_a_cell_runs_as_the_user(lab: Running, browser: Browser) -> None:
     assert "Untitled.ipynb" in lab.run("ls", "/workspace")
 
 
-def test_it_asks_nobody_outside(lab: Running, browser: Browser) -> None:
-    page = browser.new_page()
+def test_it_asks_nobody_outside(lab: Running, new_page: NewPage) -> None:
+    page = new_page()
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.goto(f"http://{lab.address}:8888{BASE}/")

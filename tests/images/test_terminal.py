@@ -1,12 +1,11 @@
 """The terminal in a real browser: it shows, it is typed in, it follows the window."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from images.conftest import BASE, UID, Running, Start, until
+from images.conftest import BASE, UID, NewPage, Running, Start, until
 from images.test_desktop import size
-from playwright.sync_api import Browser, FrameLocator, Page, ViewportSize, expect
+from playwright.sync_api import FrameLocator, Page, ViewportSize, expect
 
 from control_plane.trial.places import CLONE
 
@@ -21,9 +20,9 @@ def desktop(start: Start) -> Running:
 
 
 @pytest.fixture
-def page(desktop: Running, browser: Browser) -> Page:
+def page(desktop: Running, new_page: NewPage) -> Page:
     """The desktop's page, connected, the terminal's window on the screen."""
-    page = browser.new_page(viewport=SMALL)
+    page = new_page(viewport=SMALL)
     page.goto(f"http://{desktop.address}:8888{BASE}/")
     await_terminal(desktop, page)
     return page
@@ -87,9 +86,9 @@ def test_the_desktop_follows_the_window(desktop: Running, page: Page) -> None:
     picture(page, "terminal-larger")
 
 
-def test_a_desktop_of_a_fixed_size_is_scaled_to_the_window(start: Start, browser: Browser) -> None:
+def test_a_desktop_of_a_fixed_size_is_scaled_to_the_window(start: Start, new_page: NewPage) -> None:
     desktop = start("terminal", X11_WIDTH="2000", X11_HEIGHT="1000")
-    page = browser.new_page(viewport=SMALL)
+    page = new_page(viewport=SMALL)
     page.goto(f"http://{desktop.address}:8888{BASE}/")
     await_terminal(desktop, page)
     assert size(desktop) == "2000x1000"
@@ -98,8 +97,8 @@ def test_a_desktop_of_a_fixed_size_is_scaled_to_the_window(start: Start, browser
     assert (round(box["width"]), round(box["height"])) == (1000, 500)
 
 
-def test_it_works_in_a_frame_of_the_same_origin(desktop: Running, browser: Browser) -> None:
-    page = browser.new_page(viewport=SMALL)
+def test_it_works_in_a_frame_of_the_same_origin(desktop: Running, new_page: NewPage) -> None:
+    page = new_page(viewport=SMALL)
     outer = f"http://{desktop.address}:8888/outer"
     page.goto(outer)
     page.evaluate(
@@ -151,15 +150,13 @@ def test_a_closed_terminal_can_be_started_again(desktop: Running, page: Page) ->
 
 
 @pytest.fixture
-def copying_page(start: Start, browser: Browser) -> Iterator[tuple[Running, Page]]:
+def copying_page(start: Start, new_page: NewPage) -> tuple[Running, Page]:
     """A page that may use the clipboard, which browsers allow on secure origins only."""
     desktop = start("terminal", on_loopback=True)
-    context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
-    page = context.new_page()
+    page = new_page(permissions=["clipboard-read", "clipboard-write"])
     page.goto(f"http://{desktop.loopback()}{BASE}/")
     await_terminal(desktop, page)
-    yield desktop, page
-    context.close()
+    return desktop, page
 
 
 def test_what_is_selected_in_the_desktop_is_copied_to_the_browser(

@@ -165,7 +165,7 @@ def test_an_image_that_is_missing_is_said_and_offers_no_start(
     engine.known.clear()
     sign_in(browser, "alice")
     page = browser.get("/")
-    assert "remoteapp/hello:latest is not on this machine" in text_of(page)
+    assert "remoteapp/hello:latest cannot be started on this machine" in text_of(page)
     assert 'class="start"' not in page.text
 
 
@@ -176,7 +176,8 @@ def test_options_are_offered_where_the_image_declares_them(
     assert 'name="resolution"' not in browser.get("/").text
     names = ("width", "height", "depth")
     declared = {f"eu.simphony-project.docker.env.x11-{name}": "" for name in names}
-    engine.known[HELLO] = replace(engine.known[HELLO], labels=declared)
+    kept = engine.known[HELLO].labels
+    engine.known[HELLO] = replace(engine.known[HELLO], labels={**kept, **declared})
     assert 'name="resolution"' in browser.get("/").text
 
 
