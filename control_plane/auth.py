@@ -74,6 +74,11 @@ def prove(plane: Plane, proof: Proof) -> User:
     return user
 
 
+def forget_old_attempts(plane: Plane) -> None:
+    """Remove the attempts that no throttle looks at any more."""
+    plane.records.forget_attempts("", "", plane.clock() - WINDOW)
+
+
 def sign_out(plane: Plane, signin_id: str) -> None:
     """Revoke one sign-in."""
     with plane.access.lock:
@@ -150,13 +155,15 @@ def issue_token(
     if too_much := sorted(set(scopes) - caller.scopes):
         raise ForbiddenError(f"You do not hold {', '.join(too_much)} yourself.")
     value, now = TOKEN_PREFIX + secrets.token_urlsafe(32), plane.clock()
+    # What a token issues does not outlive it.
+    bounds = [one.expires_at for one in tokens_of(plane, caller.user) if one.id == caller.token_id]
     token = Token(
         id=secrets.token_hex(16),
         user=caller.user.name,
         name=name,
         scopes=tuple(scope for scope in SCOPES if scope in scopes),
         created_at=now,
-        expires_at=now + life,
+        expires_at=min([now + life, *bounds]),
         digest=_digest(value),
     )
     with plane.access.lock:
@@ -188,8 +195,10 @@ def person_of(plane: Plane, user: User) -> Person:
         home = f"remoteapp-{plane.site.realm}-home-{user.uid}"
         return Person(user.name, user.uid, user.gid, (), home, home_is_volume=True)
     person = plane.host.person(user.name)
-    if person is None:
-        raise ConflictError("The host no longer has this account.", "Ask an administrator.")
+    if person is None or person.home in ("", "/"):
+        raise ConflictError(
+            "The host has no such account with a home of its own.", "Ask an administrator."
+        )
     return person
 
 
@@ -197,10 +206,11 @@ def _count_attempt(plane: Plane, proof: Proof) -> None:
     if len(proof.name) > _LONGEST or len(proof.password) > _LONGEST:
         raise NotSignedInError(_REFUSED)
     now, block = plane.clock(), _block(proof.address)
-    # Counted before it is judged: guesses that run in parallel are all counted.
-    plane.records.add_attempt(proof.name, block, now)
     pair, address = plane.records.attempts(proof.name, block, now - WINDOW)
-    if pair > PAIR_ATTEMPTS or address > ADDRESS_ATTEMPTS:
+    if pair < PAIR_ATTEMPTS and address < ADDRESS_ATTEMPTS:
+        # Counted before it is judged: guesses that run in parallel are all counted.
+        plane.records.add_attempt(proof.name, block, now)
+    else:
         raise TooManyError(
             "Too many attempts from here.", int(WINDOW.total_seconds()), "Wait and try again."
         )

@@ -49,8 +49,8 @@ def entries(plane: Plane, user: User) -> Sequence[Entry]:
     return sorted(found, key=lambda entry: entry.display_name.casefold())
 
 
-def startable(plane: Plane, user: User, grant_id: str) -> Entry:
-    """Return one entry, fresh from the store and the engine; NotFoundError if it is not yours."""
+def startable(plane: Plane, user: User, grant_id: str) -> tuple[Entry, Image]:
+    """Return one entry and its image, fresh; NotFoundError if it is not this user's."""
     _must_be_enabled(plane, user)
     grant = plane.accounting.grant(grant_id)
     if grant is None or grant.user != user.name:
@@ -62,7 +62,7 @@ def startable(plane: Plane, user: User, grant_id: str) -> Entry:
             f"{image.name} was made for simphony-remote; this version cannot start such images.",
             "An image of contract 1 bears the label contract=1.",
         )
-    return _entry(plane, grant, image)
+    return _entry(plane, grant, image), image
 
 
 def _entry(plane: Plane, grant: Grant, image: Image | None) -> Entry:

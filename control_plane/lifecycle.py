@@ -36,6 +36,7 @@ def refresh(plane: Plane) -> None:
         plane.access.load(
             plane.records.signins(now), plane.records.tokens(now), plane.accounting.users()
         )
+    _end_what_is_not_granted(plane)
 
 
 def reconcile(plane: Plane) -> int:
@@ -44,9 +45,7 @@ def reconcile(plane: Plane) -> int:
     found = {_session_id(one): one for one in plane.engine.containers()}
     mended = sum(_mend_container(plane, one) for one in found.values())
     mended += sum(
-        _mend_lost(plane, session)
-        for session in before.values()
-        if session.id not in found and plane.access.sessions.get(session.id) is session
+        _mend_lost(plane, session) for session in before.values() if session.id not in found
     )
     if plane.gateway.replace(_routes(plane)):
         log.info("drift mended what=routes")
@@ -60,6 +59,18 @@ def container_ended(plane: Plane, container_id: str) -> None:
     for session in list(plane.access.sessions.values()):
         if session.container_id == container_id and session.state is State.READY:
             plane.jobs.submit(session.id, _finish(plane, session))
+
+
+def _end_what_is_not_granted(plane: Plane) -> None:
+    """Stop what runs under a grant that is gone, or for a user who is disabled or removed."""
+    living = [one for one in list(plane.access.sessions.values()) if one.living]
+    granted = plane.accounting.granted({one.grant_id for one in living}) if living else set()
+    for session in living:
+        owner = plane.access.user(session.owner)
+        if session.grant_id not in granted:
+            sessions.ask_to_stop(plane, session, "the grant was revoked")
+        elif owner and not owner.enabled:
+            sessions.ask_to_stop(plane, session, "the account was disabled")
 
 
 def _at_rest(plane: Plane) -> Mapping[str, Session]:
@@ -77,30 +88,34 @@ def _session_id(container: Container) -> str:
 
 def _mend_container(plane: Plane, container: Container) -> bool:
     session_id = _session_id(container)
-    if plane.jobs.busy(session_id):
-        return False
-    session = plane.access.sessions.get(session_id) or _adopted(plane, container)
-    if session is None or not session.living:
-        return _remove(plane, container, "no session needs it")
-    if not container.started:
-        return _remove(plane, container, "half made") and _mend_lost(plane, session)
-    session = replace(session, container_id=container.id)
+    # In one piece: a request to stop must not come between the look and the job.
+    with plane.access.lock:
+        if plane.jobs.busy(session_id):
+            return False
+        session = plane.access.sessions.get(session_id) or _adopted(plane, container)
+        if session and session.living and container.started:
+            return _continue(plane, replace(session, container_id=container.id), container)
+    plane.engine.remove(container.id)
+    log.info("drift mended container=%s what=removed", container.id[:12])
+    return session is None or not session.living or _mend_lost(plane, session)
+
+
+def _continue(plane: Plane, session: Session, container: Container) -> bool:
     job = _next_job(plane, session, container)
     if job is None:
         return False
     log.info("drift mended session=%s what=continued state=%s", session.id, session.state)
+    plane.access.put(session)
     plane.jobs.submit(session.id, job)
     return True
 
 
 def _next_job(plane: Plane, session: Session, container: Container) -> Job | None:
     if session.state is State.STOPPING:
-        plane.access.put(session)
         return sessions.stop(plane, session.id)
-    if session.state is State.STARTING:
-        plane.access.put(session)
-        return sessions.resume(plane, session)
-    return None if container.running else _finish(plane, session)
+    if not container.running:
+        return _finish(plane, session)
+    return sessions.resume(plane, session) if session.state is State.STARTING else None
 
 
 def _adopted(plane: Plane, container: Container) -> Session | None:
@@ -119,7 +134,14 @@ def _adopted(plane: Plane, container: Container) -> Session | None:
 
 
 def _mend_lost(plane: Plane, session: Session) -> bool:
-    """Close a session that should have a container and has none."""
+    """Close a session that should have a container and has none, if it is still as it was."""
+    with plane.access.lock:
+        if plane.jobs.busy(session.id) or plane.access.sessions.get(session.id) is not session:
+            return False
+        return _close_lost(plane, session)
+
+
+def _close_lost(plane: Plane, session: Session) -> bool:
     if session.state is State.STARTING:
         sessions.fail(plane, session, _INTERRUPTED, "")
     elif session.state is State.STOPPING:
@@ -130,18 +152,12 @@ def _mend_lost(plane: Plane, session: Session) -> bool:
     return True
 
 
-def _remove(plane: Plane, container: Container, why: str) -> bool:
-    plane.engine.remove(container.id)
-    log.info("drift mended container=%s what=removed because=%s", container.id[:12], why)
-    return True
-
-
 def _finish(plane: Plane, session: Session) -> Job:
     plane.gateway.withdraw(session.id)
     tail = sessions.tail_of(plane, session)
     status = plane.engine.exit_status(session.container_id)
     plane.engine.remove(session.container_id)
-    if status:
+    if status or session.state is State.STARTING:
         why = StartError("exited", f"The application ended by itself with status {status}.")
         sessions.fail(plane, session, why, tail)
     else:

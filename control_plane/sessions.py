@@ -6,7 +6,7 @@ limit; the record keeps the first reason. A process that dies at any step is men
 
 import logging
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -35,8 +35,7 @@ def begin(
 
     `instead` stops the oldest session of that grant first when its limit is reached.
     """
-    entry = catalogue.startable(plane, caller.user, grant_id)
-    image = entry.image or plane.engine.image(entry.name)
+    entry, image = catalogue.startable(plane, caller.user, grant_id)
     values = options.checked(chosen, image)
     person = auth.person_of(plane, caller.user)
     # In one piece: `reconcile` must never see a session that starts and has no job.
@@ -50,11 +49,13 @@ def begin(
     return session
 
 
-def start(plane: Plane, session: Session, spec: ContainerSpec, first: Future[None] | None) -> Job:
+def start(
+    plane: Plane, session: Session, spec: ContainerSpec, first: Sequence[Future[None]]
+) -> Job:
     """Run the container, wait for the application, publish the route."""
     with _undoing(plane, session) as undo:
-        if first:
-            yield After(first)
+        for work in first:
+            yield After(work)
         container = plane.engine.run(spec)
         undo.callback(plane.engine.remove, container)
         session = advance(plane, session, "The container runs.", container_id=container)
@@ -73,10 +74,12 @@ def resume(plane: Plane, session: Session) -> Job:
 def ask_to_stop(plane: Plane, session: Session, because: str) -> Future[None]:
     """Refuse everyone from now on and submit the stop; done when the session is gone."""
     with plane.access.lock:
-        current = plane.access.sessions.get(session.id, session)
-        if current.state in (State.STARTING, State.READY):
+        current = plane.access.sessions.get(session.id)
+        if current is None or not current.living:
+            return _nothing_to_do()
+        if current.state is not State.STOPPING:
             change(plane, current, "Stopping.", state=State.STOPPING, ends_because=because)
-    return plane.jobs.submit(session.id, stop(plane, session.id))
+        return plane.jobs.submit(session.id, stop(plane, session.id))
 
 
 def stop(plane: Plane, session_id: str) -> Job:
@@ -154,25 +157,33 @@ def tail_of(plane: Plane, session: Session) -> str:
     return output[-_TAIL_CHARACTERS:]
 
 
-def _make_room(plane: Plane, entry: catalogue.Entry, *, instead: bool) -> Future[None] | None:
-    owner, limits = entry.grant.user, plane.site.limits
-    running = [
-        one for one in plane.access.sessions_of(owner) if one.state in (State.STARTING, State.READY)
-    ]
-    same = [one for one in running if one.grant_id == entry.grant.id]
-    if len(same) >= (entry.policy.max_sessions or 1):
-        if not instead:
-            raise ConflictError(
-                f"{entry.display_name} runs already as often as it may.",
-                "Open or stop the running session, or start with `replace`.",
-                same,
-            )
-        return ask_to_stop(plane, same[0], "replaced by a new session")
-    if len(running) >= limits.sessions_per_user:
+def _make_room(plane: Plane, entry: catalogue.Entry, *, instead: bool) -> list[Future[None]]:
+    """Return the stops that the new session waits for; ConflictError where there is no room.
+
+    What is stopping counts until it is gone: its container still runs.
+    """
+    living = [one for one in plane.access.sessions_of(entry.grant.user) if one.living]
+    same = [one for one in living if one.grant_id == entry.grant.id]
+    surplus = max(0, len(same) - (entry.policy.max_sessions or 1) + 1)
+    if surplus and not instead:
         raise ConflictError(
-            f"{len(running)} sessions run already, which is the limit.", "Stop one first.", running
+            f"{entry.display_name} runs already as often as it may.",
+            "Open or stop the running session, or start with `replace`.",
+            same,
         )
-    return None
+    if len(living) - surplus >= plane.site.limits.sessions_per_user:
+        raise ConflictError(
+            f"{len(living)} sessions run already, which is the limit.", "Stop one first.", living
+        )
+    stopping_first = sorted(same, key=lambda one: one.state is not State.STOPPING)
+    leaving = stopping_first[:surplus]
+    return [ask_to_stop(plane, one, "replaced by a new session") for one in leaving]
+
+
+def _nothing_to_do() -> Future[None]:
+    done: Future[None] = Future()
+    done.set_result(None)
+    return done
 
 
 def _record(

@@ -4,7 +4,7 @@ Invariant: a policy lives as long as a grant has it, and a uid is given once, fo
 """
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, fields, replace
 from typing import Any, TypeVar
 
@@ -103,6 +103,12 @@ class PeeweeAccounting:
         with self._database.reading() as db:
             row = _grants().where(GrantRow.id == grant_id).get_or_none(db)
         return _grant(row) if row else None
+
+    def granted(self, grant_ids: Collection[str]) -> set[str]:
+        """Return those of the ids that are still grants."""
+        with self._database.reading() as db:
+            query = GrantRow.select(GrantRow.id).where(GrantRow.id.in_(list(grant_ids)))
+            return {row.id for row in query.execute(db)}
 
     def grants_of(self, user: str) -> Sequence[Grant]:
         """Return the user's grants by image, with applications and policies, in one query."""

@@ -119,7 +119,7 @@ class DockerEngine:
 
     def log(self, container_id: str, tail: int) -> str:
         """Return the last lines of the output; empty when the container is gone."""
-        with _translated(), suppress(NotFound):
+        with _translated(), _gone_is_fine():
             output: bytes = self._api.logs(container_id, tail=tail)
             return output.decode(errors="replace")
         return ""
@@ -248,7 +248,7 @@ class DockerEngine:
         try:
             yield holder
         finally:
-            self._api.remove_container(holder, force=True)
+            self._api.remove_container(holder, force=True, v=True)  # those without a name
 
     def _container(self, found: Mapping[str, Any]) -> Container:
         network = found["NetworkSettings"]["Networks"].get(self._network) or {}
@@ -280,11 +280,19 @@ def _translated(image: str = "") -> Iterator[None]:
     except ImageNotFound as error:
         raise ImageMissingError(image) from error
     except APIError as error:
-        raise StartError("engine", f"The engine refused: {error.explanation}") from error
+        if error.is_client_error():
+            raise StartError("engine", f"The engine refused: {error.explanation}") from error
+        raise _away() from error
     except (DockerException, requests.RequestException) as error:
-        raise EngineUnavailableError(
-            "The container engine does not answer.", "It is tried again; see the engine's log."
-        ) from error
+        raise _away() from error
+    except OSError as error:
+        raise StartError("engine", f"The container could not be prepared: {error}") from error
+
+
+def _away() -> EngineUnavailableError:
+    return EngineUnavailableError(
+        "The container engine does not answer.", "It is tried again; see the engine's log."
+    )
 
 
 @contextmanager

@@ -34,9 +34,8 @@ class PamHost:
             entry = pwd.getpwnam(name)
             if entry.pw_uid >= self._uid_min and entry.pw_uid != _NOBODY:
                 gids = _safe_groups(entry)
-                return Person(
-                    name, entry.pw_uid, entry.pw_gid, gids, entry.pw_dir, home_is_volume=False
-                )
+                gid = entry.pw_gid if _is_safe(entry.pw_gid) else _NOBODY
+                return Person(name, entry.pw_uid, gid, gids, entry.pw_dir, home_is_volume=False)
         return None
 
     def knows_name(self, name: str) -> bool:
@@ -64,8 +63,12 @@ class PamHost:
 
 
 def _safe_groups(entry: pwd.struct_passwd) -> tuple[int, ...]:
-    gids = set(os.getgrouplist(entry.pw_name, entry.pw_gid)) - {entry.pw_gid, 0}
-    return tuple(sorted(gid for gid in gids if _group_name(gid) not in POWERFUL))
+    gids = set(os.getgrouplist(entry.pw_name, entry.pw_gid)) - {entry.pw_gid}
+    return tuple(sorted(gid for gid in gids if _is_safe(gid)))
+
+
+def _is_safe(gid: int) -> bool:
+    return gid != 0 and _group_name(gid) not in POWERFUL
 
 
 def _group_name(gid: int) -> str:

@@ -12,7 +12,7 @@ async def answers(address: str, port: int, path: str, seconds: float = 2.0) -> b
     try:
         async with asyncio.timeout(seconds):
             return await _status(address, port, path) in _OK
-    except (OSError, TimeoutError, h11.ProtocolError):
+    except (OSError, TimeoutError, ValueError, OverflowError, h11.ProtocolError):
         return False
 
 

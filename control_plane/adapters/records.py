@@ -150,9 +150,13 @@ class PeeweeRecords:
 
     def attempts(self, name: str, address: str, since: datetime) -> tuple[int, int]:
         """Return the attempts since then: of this pair, and of the address with any name."""
-        query = AttemptRow.select().where(AttemptRow.address == address, AttemptRow.at >= since)
-        names = [row.name for row in self._rows(query)]
-        return names.count(name), len(names)
+        recent = (AttemptRow.address == address) & (AttemptRow.at >= since)
+        query = AttemptRow.select(
+            peewee.fn.COUNT(AttemptRow.name).filter(AttemptRow.name == name).alias("pair"),
+            peewee.fn.COUNT(AttemptRow.name).alias("address"),
+        ).where(recent)
+        (row,) = self._rows(query.dicts())
+        return row["pair"], row["address"]
 
     def forget_attempts(self, name: str, address: str, before: datetime) -> None:
         """Forget the attempts of this pair, and every one that is older than `before`."""

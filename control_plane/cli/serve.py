@@ -17,6 +17,8 @@ from control_plane.web.app import create
 
 _FIRST_DESCRIPTOR = 3
 _GRACE_SECONDS = 5
+# Longer than nginx keeps a connection to us, so that it is never we who close one it is using.
+_KEEP_ALIVE_SECONDS = 75
 
 
 @click.command()
@@ -44,6 +46,7 @@ def serve_with(opened: lifespan.Opened) -> None:
         proxy_headers=False,
         server_header=False,
         timeout_graceful_shutdown=_GRACE_SECONDS,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         ws="none",
     )
     _Server(config, planes).run(sockets=[_inherited_socket()])

@@ -1,5 +1,6 @@
 """From a session to what the engine is asked to run: pure, compared word for word in tests."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -8,6 +9,7 @@ from control_plane.domain.entities import Application, Image, Person, Policy, Se
 from control_plane.domain.names import container_login
 
 WORKSPACE = "/workspace"
+_PORT = re.compile(r"[1-9][0-9]{0,3}|[1-5][0-9]{4}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ class ContainerSpec:
 def port_of(application: Application, image: Image) -> int:
     """Return the port the application serves: its own field, the image's label, or 8888."""
     declared = labels.label(image, "port")
-    return application.port or (int(declared) if declared.isdecimal() else labels.DEFAULT_PORT)
+    return application.port or (int(declared) if _PORT.fullmatch(declared) else labels.DEFAULT_PORT)
 
 
 def ready_path_of(application: Application, image: Image, values: Mapping[str, str]) -> str:

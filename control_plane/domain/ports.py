@@ -4,7 +4,7 @@ A port stands here where a real adapter and a fake that passes the same contract
 """
 
 from asyncio import Queue
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -62,6 +62,9 @@ class Accounting(Protocol):
 
     def grant(self, grant_id: str) -> Grant | None:
         """Return one grant with its application and policy."""
+
+    def granted(self, grant_ids: Collection[str]) -> set[str]:
+        """Return those of the ids that are still grants, in one query."""
 
     def grants_of(self, user: str) -> Sequence[Grant]:
         """Return the user's grants with applications and policies, in one query."""

@@ -101,7 +101,11 @@ def start_session(call: Call) -> Response:
 def list_sessions(call: Call) -> Response:
     """GET /sessions, as JSON."""
     found: Sequence[Session] = call.plane.access.sessions_of(call.caller.user.name)
-    if call.query.get("state", "") == "all":
+    state = call.query.get("state", "living")
+    if state not in ("living", "all"):
+        problem = FieldError("state", "must be all, or absent")
+        raise InvalidError("The query has bad fields.", [problem])
+    if state == "all":
         since = call.plane.clock() - call.plane.site.limits.keep_ended
         ended = call.plane.records.ended_sessions(call.caller.user.name, since)
         known = {one.id for one in found}

@@ -1,5 +1,6 @@
 """The application: the route table is the product's table of contents."""
 
+import asyncio
 from collections.abc import Sequence
 from importlib.resources import files
 
@@ -24,9 +25,9 @@ API: Sequence[Operation] = (
     Operation("GET", "/me", api.me, "Who is signed in", {200: S.MeAnswer}),
     Operation("POST", "/me/password", api.change_password, "Change one's own password", {204: None}, WRITE, S.ChangePassword, problems=(409, 429)),
     Operation("DELETE", "/me/signins", api.sign_out_everywhere, "Sign out everywhere", {204: None}, WRITE),
-    Operation("POST", "/tokens", api.issue_token, "Issue a token", {201: S.NewTokenAnswer}, body=S.IssueToken, basic=True, problems=(429,)),
-    Operation("GET", "/tokens", api.tokens, "List one's own tokens", {200: S.TokenList}, query=S.PAGE),
-    Operation("DELETE", "/tokens/{id}", api.revoke_token, "Revoke a token", {204: None}, problems=(404,)),
+    Operation("POST", "/tokens", api.issue_token, "Issue a token", {201: S.NewTokenAnswer}, scope=WRITE, body=S.IssueToken, basic=True, problems=(429,)),
+    Operation("GET", "/tokens", api.tokens, "List one's own tokens", {200: S.TokenList}, READ, query=S.PAGE),
+    Operation("DELETE", "/tokens/{id}", api.revoke_token, "Revoke a token", {204: None}, WRITE, problems=(404,)),
     Operation("GET", "/applications", api.applications, "The catalogue: what one may start", {200: S.ApplicationList}, READ, query=S.PAGE, problems=(503,)),
     Operation("GET", "/applications/{id}/icon", api.icon, "The icon of an application", {200: None}, READ, media="image/png", problems=(404, 503)),
     Operation("POST", "/sessions", api.start_session, "Start an application", {202: S.SessionAnswer}, WRITE, S.StartSession, problems=(404, 409, 503)),
@@ -58,16 +59,16 @@ def create(lifespan: Lifespan[Starlette]) -> Starlette:
     """Return the application; `lifespan` opens the plane and puts it into the state."""
     app = Starlette(
         routes=[*PAGES, *(_route(one) for one in API)],
-        middleware=[Middleware(Headers)],
+        middleware=[Middleware(Headers), Middleware(faults.Faults)],
         exception_handlers={
             ControlPlaneError: faults.refused,
             HTTPException: faults.not_routed,
-            Exception: faults.unforeseen,
         },
         lifespan=lifespan,
     )
     # A path with an end slash is another path: 404, not a redirect that loses a body.
     app.router.redirect_slashes = False
+    app.state.asking = asyncio.Lock()
     app.state.document = openapi.build(API)
     return app
 

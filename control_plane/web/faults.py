@@ -9,9 +9,10 @@ from urllib.parse import quote
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from control_plane.errors import ControlPlaneError, NotSignedInError
-from control_plane.web import middleware, render
+from control_plane.web import render
 from control_plane.web.gate import plane_of
 from control_plane.web.templating import render_page, render_plainly
 
@@ -56,9 +57,35 @@ async def unforeseen(request: Request, error: Exception) -> Response:
         answer = render_plainly(
             "error.html", _context(500, "Something went wrong here.", hint), 500
         )
-    # Starlette makes this answer outside of the middleware that adds them.
-    answer.headers.update({**middleware.HEADERS, "Cache-Control": "no-store"})
     return answer
+
+
+class Faults:
+    """Answers what nobody foresaw itself: raised further, it would cost the server its connection.
+
+    nginx keeps connections to us, so somebody else's request would fail with this one.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        """Wrap `app`."""
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass everything through; answer 500 where nothing was answered yet."""
+        begun = False
+
+        async def noted(message: Message) -> None:
+            nonlocal begun
+            begun = begun or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noted)
+        except Exception as error:
+            if begun or scope["type"] != "http":
+                raise
+            response = await unforeseen(Request(scope, receive), error)
+            await response(scope, receive, send)
 
 
 def to_sign_in(request: Request) -> Response:

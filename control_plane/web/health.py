@@ -6,6 +6,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from control_plane.domain.ports import Plane
 from control_plane.errors import ControlPlaneError
 from control_plane.web import render, schemas
 from control_plane.web.gate import plane_of
@@ -18,7 +19,12 @@ async def healthz(_: Request) -> Response:
 
 async def readyz(request: Request) -> Response:
     """GET /readyz: 503 when a part does not answer."""
-    plane = plane_of(request)
+    # One question at a time, whoever asks: an engine that hangs must not take every thread.
+    async with request.app.state.asking:
+        return await _readiness(plane_of(request))
+
+
+async def _readiness(plane: Plane) -> Response:
     parts = {
         "database": plane.stores.check,
         "engine": plane.engine.check,

@@ -14,7 +14,7 @@ from datetime import timedelta
 from starlette.applications import Starlette
 from starlette.types import Lifespan
 
-from control_plane import lifecycle
+from control_plane import auth, lifecycle
 from control_plane.domain.ports import Plane
 from control_plane.errors import ControlPlaneError
 
@@ -22,9 +22,7 @@ log = logging.getLogger(__name__)
 
 Opened = Callable[[asyncio.AbstractEventLoop], Plane]
 
-_TICK = 0.5
-_RECONCILE_EVERY = 20  # ticks
-_RESUME_AFTER = 0.5
+_OVERLAP = timedelta(seconds=2)
 # PAM blocks, and argon2 holds 19 MiB while it works: few at a time.
 _SIGN_INS_AT_ONCE = 4
 
@@ -40,8 +38,9 @@ def of(opened: Opened) -> Lifespan[Starlette]:
         app.state.plane = plane
         app.state.signing_in = ThreadPoolExecutor(_SIGN_INS_AT_ONCE, "sign-in")
         stopping = threading.Event()
-        for task in (_keep_true, _follow_ends):
-            threading.Thread(target=task, args=(plane, stopping), daemon=True).start()
+        for work, pause in ((_follow(plane), 0.5), (_ends(plane), 0.5), (_mending(plane), 10.0)):
+            arguments = (work, pause, stopping)
+            threading.Thread(target=_again_and_again, args=arguments, daemon=True).start()
         yield
         stopping.set()
         await loop.run_in_executor(None, plane.jobs.close)
@@ -50,32 +49,52 @@ def of(opened: Opened) -> Lifespan[Starlette]:
     return lifespan
 
 
-def _keep_true(plane: Plane, stopping: threading.Event) -> None:
-    """Notice other writers within a second; reconcile at once, and then every ten seconds."""
-    seen: object = None
-    tick = 0
+def _again_and_again(work: Callable[[], None], pause: float, stopping: threading.Event) -> None:
+    """Work until the process ends; whatever goes wrong is tried again after the pause."""
     while not stopping.is_set():
         try:
-            if (version := plane.stores.version()) != seen:
-                lifecycle.refresh(plane)
-                seen = version
-            if tick % _RECONCILE_EVERY == 0:
-                lifecycle.reconcile(plane)
-            plane.gateway.poke()
+            work()
         except ControlPlaneError as error:
-            log.warning("cannot keep true error=%s", error)
-        tick += 1
-        stopping.wait(_TICK)
+            log.warning("background work failed work=%s error=%s", work.__qualname__, error)
+        except Exception:  # the top of a thread: without it, it would end unseen
+            log.exception("background work failed work=%s", work.__qualname__)
+        stopping.wait(pause)
 
 
-def _follow_ends(plane: Plane, stopping: threading.Event) -> None:
-    """Follow the engine's events; after a break, take them up where they broke off."""
+def _follow(plane: Plane) -> Callable[[], None]:
+    """Return what notices other writers, and a reload of nginx that is due."""
+    seen: object = None
+
+    def follow() -> None:
+        nonlocal seen
+        plane.gateway.poke()
+        if (version := plane.stores.version()) != seen:
+            lifecycle.refresh(plane)
+            seen = version
+
+    return follow
+
+
+def _ends(plane: Plane) -> Callable[[], None]:
+    """Return what follows the engine's events, taking them up where they broke off."""
     since = plane.clock()
-    while not stopping.is_set():
+
+    def ends() -> None:
+        nonlocal since
         try:
             for container_id in plane.engine.ends(since):
                 lifecycle.container_ended(plane, container_id)
-        except ControlPlaneError as error:
-            log.warning("events broke off error=%s", error)
-        since = plane.clock() - timedelta(seconds=_RESUME_AFTER + 1)
-        stopping.wait(_RESUME_AFTER)
+        finally:
+            since = plane.clock() - _OVERLAP
+
+    return ends
+
+
+def _mending(plane: Plane) -> Callable[[], None]:
+    """Return what mends drift, and forgets what nobody looks at any more."""
+
+    def mend() -> None:
+        lifecycle.reconcile(plane)
+        auth.forget_old_attempts(plane)
+
+    return mend

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from control_plane import catalogue
 from control_plane.domain import labels
 from control_plane.domain.entities import Session
+from control_plane.domain.names import shown
 from control_plane.domain.ports import Plane
 from control_plane.errors import (
     ConflictError,
@@ -174,7 +175,9 @@ def _problem(body: schemas.Problem, headers: Mapping[str, str]) -> Response:
 def _fields(error: ControlPlaneError) -> list[schemas.FieldProblem] | None:
     if not isinstance(error, InvalidError):
         return None
-    return [schemas.FieldProblem(field=one.field, message=one.message) for one in error.errors]
+    return [
+        schemas.FieldProblem(field=shown(one.field), message=one.message) for one in error.errors
+    ]
 
 
 def _in_the_way(plane: Plane, error: ControlPlaneError) -> list[schemas.SessionAnswer] | None:

@@ -4,6 +4,7 @@ Invariant: a stream ends within five seconds of its caller's sign-in or token.
 """
 
 import asyncio
+import re
 from asyncio import Queue
 from collections.abc import AsyncIterator, Callable, Sequence
 
@@ -17,6 +18,7 @@ from control_plane.web import api, schemas
 from control_plane.web.operations import Call
 
 _LOOK_AGAIN = 5.0
+_EVENT_ID = re.compile(r"[0-9]{1,20}", re.ASCII)
 _STREAM = "text/event-stream"
 
 
@@ -57,7 +59,9 @@ async def _told(
     call: Call, queue: Queue[Event | None], first: list[Event], wanted: Callable[[Event], bool]
 ) -> AsyncIterator[ServerSentEvent]:
     try:
+        shown = 0
         for event in first:
+            shown = event.id
             yield _server_sent(event)
         while auth.still_in(call.plane, call.caller):
             try:
@@ -67,7 +71,7 @@ async def _told(
                 continue
             if told is None:
                 return
-            if wanted(told):
+            if wanted(told) and told.id > shown:
                 yield _server_sent(told)
     finally:
         call.plane.events.unsubscribe(queue)
@@ -75,7 +79,7 @@ async def _told(
 
 def _first(call: Call, now: Sequence[Session], wanted: Callable[[Event], bool]) -> list[Event]:
     asked = call.headers.get("last-event-id", "")
-    last = int(asked) if asked.isascii() and asked.isdecimal() else None
+    last = int(asked) if _EVENT_ID.fullmatch(asked) else None
     missed = call.plane.events.since(last)
     if missed is not None:
         return [event for event in missed if wanted(event)]

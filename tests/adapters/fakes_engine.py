@@ -16,7 +16,7 @@ HELLO = "remoteapp/hello:latest"
 
 @dataclass
 class FakeEngine:
-    """Containers as a dict; `away` makes every call fail as an engine that is away does."""
+    """Containers as a dict; `away` makes every call fail, `deaf` containers ignore SIGTERM."""
 
     known: dict[str, Image] = field(
         default_factory=lambda: {
@@ -28,6 +28,7 @@ class FakeEngine:
     statuses: dict[str, int] = field(default_factory=dict)
     ended: list[str] = field(default_factory=list)
     away: bool = False
+    deaf: bool = False
     _numbers: Iterator[int] = field(default_factory=itertools.count)
 
     def check(self) -> None:
@@ -64,7 +65,7 @@ class FakeEngine:
 
     def signal(self, container_id: str, name: str) -> None:
         self.check()
-        if name == "SIGTERM" and container_id in self.found:
+        if name == "SIGTERM" and container_id in self.found and not self.deaf:
             self.end(container_id, 0)
 
     def end(self, container_id: str, status: int) -> None:

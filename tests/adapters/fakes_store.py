@@ -3,7 +3,7 @@
 import secrets
 import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -81,6 +81,9 @@ class FakeAccounting:
 
     def grant(self, grant_id: str) -> Grant | None:
         return self._grants.get(grant_id)
+
+    def granted(self, grant_ids: Collection[str]) -> set[str]:
+        return {one for one in grant_ids if self.grant(one)}
 
     def grants_of(self, user: str) -> Sequence[Grant]:
         mine = [one for one in self._grants.values() if one.user == user]

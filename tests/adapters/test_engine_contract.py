@@ -1,5 +1,6 @@
 """What every engine does: the Docker engine, and the fake that stands for it in unit tests."""
 
+import io
 import secrets
 import threading
 import time
@@ -182,6 +183,20 @@ def test_a_volume_becomes_the_users_home_and_keeps_its_files(
         assert inside.exec_run(["sh", "-c", "echo x >> /workspace/file"]).exit_code == 0
         assert inside.exec_run("cat /workspace/file").output == b"x\n" * turn
         docker_engine.remove(container)
+
+
+def test_no_volume_is_left_of_an_image_that_declares_some(
+    docker_engine: DockerEngine, api: docker.DockerClient
+) -> None:
+    text = b"FROM remoteapp/hello\nVOLUME /data\n"
+    image, _ = api.images.build(fileobj=io.BytesIO(text), tag="remoteapp-test/volume")
+    before = {one.name for one in api.volumes.list()}
+    try:
+        wanted = spec(docker_engine, docker_engine.realm, image=image.id)
+        docker_engine.remove(docker_engine.run(wanted))
+        assert {one.name for one in api.volumes.list()} == before
+    finally:
+        api.images.remove("remoteapp-test/volume")
 
 
 def test_a_directory_of_the_host_is_mounted_and_never_made(

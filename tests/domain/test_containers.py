@@ -114,7 +114,9 @@ def test_the_ready_path_is_the_labels_or_the_session_path(label: str, path: str)
     assert found == f"/user/ann/containers/{ID}{path}"
 
 
-@pytest.mark.parametrize(("label", "port"), [("", 8888), ("9000", 9000), ("x", 8888)])
+@pytest.mark.parametrize(
+    ("label", "port"), [("", 8888), ("9000", 9000), ("x", 8888), ("99999", 8888), ("0", 8888)]
+)
 def test_the_port_is_the_labels_or_8888(label: str, port: int) -> None:
     image = replace(DESKTOP, labels={PREFIX + "port": label})
     assert containers.port_of(Application("a", "x"), image) == port

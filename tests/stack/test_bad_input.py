@@ -62,11 +62,30 @@ def test_an_option_that_is_not_offered_is_422_and_named(
     assert [one["field"] for one in answer.json()["errors"]] == [f"options.{next(iter(options))}"]
 
 
-@pytest.mark.parametrize("query", ["limit=x", "limit=-1", "limit=9999", "offset=1.5", "tail=x"])
+@pytest.mark.parametrize("query", ["limit=x", "limit=-1", "limit=9999", "offset=1.5", "state=x"])
 def test_a_query_that_does_not_fit_is_422_and_named(portal: RunningPortal, query: str) -> None:
-    path = "/api/v1/applications?" if "tail" not in query else f"/api/v1/sessions/{'0' * 32}/log?"
-    answer = portal.api("alice").get(path + query)
-    assert answer.status_code == (404 if "tail" in query else 422)
+    answer = portal.api("alice").get(f"/api/v1/sessions?{query}")
+    assert answer.status_code == 422
+    assert [one["field"] for one in answer.json()["errors"]] == [query.split("=", maxsplit=1)[0]]
+
+
+def test_a_body_that_nginx_refuses_is_a_problem_too(portal: RunningPortal) -> None:
+    answer = portal.api("alice").post("/api/v1/sessions", content=b"x" * 2_000_000)
+    assert answer.status_code == 413
+    assert answer.json()["type"] == "urn:remoteapp:too-large"
+
+
+def test_odd_field_names_and_event_ids_are_no_fault_of_ours(portal: RunningPortal) -> None:
+    api = portal.api("alice")
+    body = b'{"grant_id": "GRANT", "options": {"\\ud800": 1}}'
+    body = body.replace(b"GRANT", portal.grants["alice", TERMINAL].encode())
+    answer = api.post(
+        "/api/v1/sessions", content=body, headers={"Content-Type": "application/json"}
+    )
+    assert answer.status_code in {415, 422}
+    odd = {"Last-Event-ID": "9" * 5000, "Accept": "text/event-stream"}
+    with api.stream("GET", "/api/v1/sessions", headers=odd) as stream:
+        assert stream.status_code == 200
 
 
 def test_an_unknown_path_and_a_wrong_method_are_problems_too(portal: RunningPortal) -> None:

@@ -115,6 +115,7 @@ def mortal(images: None) -> object:
         yield live
 
 
+@pytest.mark.timeout(1200)
 def test_killed_at_every_step_of_a_start_and_of_a_stop(
     mortal: RunningPortal, engine_api: docker.DockerClient
 ) -> None:

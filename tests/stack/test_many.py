@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 
@@ -18,15 +19,21 @@ SILENCE = 90
 
 
 @pytest.fixture
-def crowded(portal: RunningPortal, realm: Realm) -> str:
-    """Return a grant of alice's that lets her run many."""
+def crowded(portal: RunningPortal, realm: Realm) -> Iterator[str]:
+    """Give a grant of alice's that lets her run many; hers is as before afterwards."""
     del realm
-    portal.remoteappdb("app", "revoke", HELLO, "alice", "--revoke-all")
+    before = portal.grants["alice", HELLO]
     portal.grants["alice", HELLO] = portal.remoteappdb(
         *("app", "grant", HELLO, "alice", "--allow-home", "--max-sessions", "60"),
         *("--memory", "32m", "--cpus", "0.2"),
     )
-    return portal.grants["alice", HELLO]
+    yield portal.grants["alice", HELLO]
+    portal.stop_all()
+    portal.remoteappdb(
+        *("app", "revoke", HELLO, "alice", "--allow-home", "--max-sessions", "60"),
+        *("--memory", "32m", "--cpus", "0.2"),
+    )
+    portal.grants["alice", HELLO] = before
 
 
 def test_200_sockets_live_through_50_starts_and_few_workers_drain(

@@ -1,9 +1,9 @@
 """charlie must never see what is alice's, and nobody sees anything without a sign-in."""
 
 import pytest
-from portal import RunningPortal
-from stack.conftest import Realm, cookie_of, websocket
-from websockets.exceptions import InvalidStatus
+from portal import HELLO, RunningPortal
+from stack.conftest import Realm, cookie_of, until, websocket
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml"}
 
@@ -135,6 +135,45 @@ def test_a_cookie_changes_nothing_from_another_origin(
     assert stranger.delete(f"/api/v1/sessions/{session['id']}").status_code == 403
     assert stranger.post("/logout").status_code == 403
     assert stranger.get("/api/v1/me").status_code == 200
+
+
+@pytest.mark.parametrize("origin", ["https://localhost:9", "https://evil.example", "null"])
+def test_a_page_of_another_origin_neither_opens_a_socket_nor_acts_with_the_cookie(
+    portal: RunningPortal, session: dict[str, str], origin: str
+) -> None:
+    cookie = cookie_of(portal.client("alice"))
+    with pytest.raises(InvalidStatus, match="404"):
+        websocket(portal, session["url"] + "ws", Cookie=cookie, Origin=origin)
+    page = portal.guest(Cookie=cookie, Origin=origin)
+    assert page.post(session["url"] + "echo").status_code == 404
+    assert page.get(session["url"]).status_code == 200  # what a link leads to
+    with websocket(portal, session["url"] + "ws", Cookie=cookie, Origin=portal.url) as socket:
+        socket.send("own")
+        assert socket.recv() == "own"
+
+
+def test_what_runs_ends_when_its_grant_is_revoked_or_its_user_disabled(
+    portal: RunningPortal, realm: Realm
+) -> None:
+    grant = portal.remoteappdb("app", "grant", HELLO, "charlie")
+    api = portal.api("charlie")
+
+    def running() -> dict[str, str]:
+        made = api.post("/api/v1/sessions", json={"grant_id": grant}).json()
+        return portal.wait_for(api, made["id"], "ready")
+
+    cookie = cookie_of(portal.client("charlie"))
+    with websocket(portal, running()["url"] + "ws", Cookie=cookie) as socket:
+        portal.remoteappdb("user", "disable", "charlie")
+        with pytest.raises(ConnectionClosed):
+            socket.recv(5)
+    portal.remoteappdb("user", "enable", "charlie")
+    until(lambda: api.get("/api/v1/me").status_code == 200)
+    session = running()
+    portal.remoteappdb("app", "revoke", HELLO, "charlie", "--revoke-all")
+    until(lambda: session["id"] not in realm.containers(), 5)
+    ended = api.get(f"/api/v1/sessions/{session['id']}").json()
+    assert ended["ends_because"] == "the grant was revoked"
 
 
 def test_what_nginx_asks_the_control_plane_nobody_else_asks(portal: RunningPortal) -> None:

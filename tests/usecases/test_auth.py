@@ -170,6 +170,17 @@ def test_nobody_issues_a_token_that_does_more_than_they_may(plane: Plane) -> Non
         auth.issue_token(plane, found, "x", ["admin:write"], timedelta(days=1))
 
 
+def test_what_a_token_issues_does_not_outlive_it(plane: Plane, alice: Caller) -> None:
+    lifecycle.load(plane)
+    first, value = auth.issue_token(
+        plane, alice, "short", ["sessions:write"], timedelta(minutes=10)
+    )
+    holder = auth.by_token(plane, value)
+    assert holder
+    second, _ = auth.issue_token(plane, holder, "long", ["sessions:write"], timedelta(days=300))
+    assert second.expires_at == first.expires_at
+
+
 def test_a_token_loses_what_its_user_loses(plane: Plane, alice: Caller) -> None:
     lifecycle.load(plane)
     _, value = auth.issue_token(plane, alice, "x", ["admin:read"], timedelta(days=1))

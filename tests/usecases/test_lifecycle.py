@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pytest
 from adapters.fakes_engine import HELLO, FakeEngine
 from adapters.fakes_gateway import FakeGateway
 from usecases.conftest import Application200, grant_of, until
@@ -60,6 +61,34 @@ def test_a_start_whose_container_lives_is_continued(
     until(lambda: after.access.sessions[session.id].state is State.READY)
     assert after.access.sessions[session.id].container_id == session.container_id
     assert [route.session_id for route in gateway.routes] == [session.id]
+
+
+def test_a_start_whose_container_ended_meanwhile_fails_at_once(
+    plane: Plane, alice: Caller, engine: FakeEngine, gateway: FakeGateway
+) -> None:
+    session = running(plane, alice)
+    plane.records.save_session(replace(session, state=State.STARTING))
+    engine.end(session.container_id, 0)
+    after = restarted(plane, gateway)
+    lifecycle.reconcile(after)
+    until(lambda: after.access.sessions[session.id].state is State.FAILED)
+    failure = after.access.sessions[session.id].failure
+    assert failure
+    assert failure.code == "exited"
+
+
+@pytest.mark.parametrize("change", ["revoked", "disabled"])
+def test_what_is_not_granted_any_more_ends(
+    plane: Plane, alice: Caller, engine: FakeEngine, change: str
+) -> None:
+    session = running(plane, alice)
+    if change == "revoked":
+        plane.accounting.revoke(HELLO, "alice", None)
+    else:
+        plane.accounting.change_user(replace(alice.user, enabled=False))
+    lifecycle.refresh(plane)
+    until(lambda: session.id not in plane.access.sessions)
+    assert engine.found == {}
 
 
 def test_a_start_without_a_container_fails_with_a_reason(

@@ -191,6 +191,27 @@ def test_a_second_start_is_a_conflict_that_shows_the_running_one(
     assert [one.id for one in caught.value.details if isinstance(one, Session)] == [session.id]
 
 
+def test_what_is_stopping_counts_until_it_is_gone(
+    plane: Plane, alice: Caller, engine: FakeEngine
+) -> None:
+    engine.deaf = True
+    session = ready(plane, begin(plane, alice))
+    stopping = sessions.ask_to_stop(plane, session, "stopped by alice")
+    with pytest.raises(ConflictError):
+        begin(plane, alice)
+    stopping.result(5)
+    ready(plane, begin(plane, alice))
+
+
+def test_a_stop_that_comes_too_late_changes_nothing(plane: Plane, alice: Caller) -> None:
+    session = ready(plane, begin(plane, alice))
+    sessions.ask_to_stop(plane, session, "stopped by alice").result(5)
+    sessions.ask_to_stop(plane, session, "stopped once more").result(5)
+    ended = plane.records.session(session.id)
+    assert ended
+    assert ended.ends_because == "stopped by alice"
+
+
 def test_replace_stops_the_oldest_before_the_new_one_runs(
     plane: Plane, alice: Caller, engine: FakeEngine
 ) -> None:
