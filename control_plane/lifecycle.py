@@ -104,6 +104,8 @@ def _continue(plane: Plane, session: Session, container: Container) -> bool:
     job = _next_job(plane, session, container)
     if job is None:
         return False
+    if not container.running:
+        plane.jobs.ended(container.id)  # nobody will tell of it any more
     log.info("drift mended session=%s what=continued state=%s", session.id, session.state)
     plane.access.put(session)
     plane.jobs.submit(session.id, job)

@@ -197,7 +197,8 @@ def _try_to_start(live: RunningPortal) -> str:
 
 
 def _delete(live: RunningPortal, session_id: str) -> httpx.Response:
-    return live.api("alice").delete(f"/api/v1/sessions/{session_id}")
+    # nginx asks once more when the process dies, and waits for the next one to accept.
+    return live.api("alice").delete(f"/api/v1/sessions/{session_id}", timeout=5)
 
 
 def _try(request: object) -> httpx.Response | None:

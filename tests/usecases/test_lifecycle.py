@@ -171,12 +171,12 @@ def test_a_container_of_a_session_that_ended_is_removed(
     assert engine.found == {}
 
 
-def test_a_container_whose_labels_make_no_session_is_left_alone(
+def test_a_container_of_ours_whose_labels_make_no_session_is_removed(
     plane: Plane, engine: FakeEngine
 ) -> None:
     engine.found["odd"] = Container("odd", running=True, started=True, labels={}, address="")
     lifecycle.reconcile(plane)
-    lifecycle.reconcile(plane)
+    assert engine.found == {}
     assert plane.access.sessions == {}
 
 
