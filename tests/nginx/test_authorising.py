@@ -33,7 +33,7 @@ def test_the_authoriser_is_given_exactly_what_forms_the_key(
         ("Authorization", "Bearer other"),
         ("X-Remoteapp-Owner", "bob"),
         ("X-Remoteapp-Token", "rapp_forged"),
-        ("Origin", "https://evil.example"),
+        ("Origin", stack.site.public_url),
         ("X-Own", "1"),
     ]
     path = path_of(DESKTOP, "?secret=1", owner="al%69ce")
