@@ -155,6 +155,9 @@ def _close_lost(plane: Plane, session: Session) -> bool:
 
 
 def _finish(plane: Plane, session: Session) -> Job:
+    """Close a session whose container ended, unless a stop or an earlier notice came first."""
+    if plane.access.sessions.get(session.id) is not session:
+        return
     plane.gateway.withdraw(session.id)
     tail = sessions.tail_of(plane, session)
     status = plane.engine.exit_status(session.container_id)

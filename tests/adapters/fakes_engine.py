@@ -77,6 +77,7 @@ class FakeEngine:
     def remove(self, container_id: str) -> None:
         self.check()
         self.found.pop(container_id, None)
+        self.statuses.pop(container_id, None)
 
     def log(self, container_id: str, tail: int) -> str:
         self.check()

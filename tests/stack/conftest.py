@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import docker
@@ -91,9 +90,3 @@ def misbehaving(portal: RunningPortal, realm: Realm, words: list[str]) -> Iterat
     finally:
         portal.remoteappdb("app", "remove", image)
         realm.api.images.remove(image)
-
-
-def log_of(live: RunningPortal) -> str:
-    """Return what the control plane has logged."""
-    path: Path = live.portal.places.logs / "control-plane.log"
-    return path.read_text()

@@ -218,6 +218,20 @@ def test_an_application_that_crashes_shows_its_status_and_output(
     assert failure.log_tail == "line\nline\n"
 
 
+def test_an_end_that_is_told_twice_keeps_its_first_reason(
+    plane: Plane, alice: Caller, engine: FakeEngine
+) -> None:
+    session = running(plane, alice)
+    engine.end(session.container_id, 139)
+    with plane.access.lock:  # no notice is dealt with before both are there
+        lifecycle.container_ended(plane, session.container_id)
+        lifecycle.container_ended(plane, session.container_id)
+    until(lambda: not plane.jobs.busy(session.id))
+    ended = plane.access.sessions[session.id]
+    assert ended.failure
+    assert "139" in ended.failure.message
+
+
 def test_an_end_that_nobody_told_of_is_found_by_reconcile(
     plane: Plane, alice: Caller, engine: FakeEngine
 ) -> None:
