@@ -4,28 +4,30 @@ Invariant: an address is not given again within ten seconds of its last use, so 
 nginx still caches can never lead to somebody else's session.
 """
 
+from collections.abc import Mapping
 from datetime import timedelta
 from ipaddress import IPv4Network
 
+from control_plane.domain.entities import Network
 from control_plane.domain.ports import Plane
 from control_plane.errors import EngineUnavailableError
 
 REST = timedelta(seconds=10)
-CURSOR = "address"
+CURSORS: Mapping[Network, str] = {"internet": "address", "none": "address-closed"}
 _RESERVED = 2  # the network's own address and the engine's gateway
 
 
-def next_address(plane: Plane) -> str:
-    """Return the next free address and keep the cursor; the caller holds the access lock."""
-    network = IPv4Network(plane.engine.session_range())
-    size = network.num_addresses - _RESERVED - 1
+def next_address(plane: Plane, network: Network) -> str:
+    """Return the network's next free address, keeping the cursor; the caller holds the lock."""
+    block = IPv4Network(plane.engine.range_of(network))
+    size = block.num_addresses - _RESERVED - 1
     taken = _taken(plane)
-    cursor = plane.records.cursor(CURSOR)
+    cursor = plane.records.cursor(CURSORS[network])
     for step in range(1, size + 1):
         place = (cursor + step) % size
-        address = str(network[_RESERVED + place])
+        address = str(block[_RESERVED + place])
         if address not in taken:
-            plane.records.set_cursor(CURSOR, place)
+            plane.records.set_cursor(CURSORS[network], place)
             return address
     raise EngineUnavailableError("Every address of the session network is in use.")
 

@@ -1,23 +1,23 @@
-"""Signing in and out, tokens, and who someone is on this host.
+"""Who calls: sign-ins, tokens, and who someone is on this host.
 
-Invariant: nobody learns from an answer or from its delay whether a name exists, and no one's
-failed attempts keep anybody else out.
+Invariant: what let someone in is asked anew at every request; a token or a sign-in never does more
+than its user may just now.
 """
 
 import hashlib
-import logging
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
-from ipaddress import ip_address, ip_network
+from typing import Final
 
 from itsdangerous import BadSignature, URLSafeSerializer
 
-from control_plane import usage
+from control_plane import rules, signing_in, throttle, usage
 from control_plane.domain.access import Caller
 from control_plane.domain.entities import SCOPES, Person, SignIn, Token, User
 from control_plane.domain.ports import Plane
+from control_plane.domain.roles import scopes_of
 from control_plane.errors import (
     ConflictError,
     FieldError,
@@ -25,58 +25,30 @@ from control_plane.errors import (
     InvalidError,
     NotFoundError,
     NotSignedInError,
-    TooManyError,
 )
+from control_plane.newcomers import Proven, is_linked, is_stranger
 
-log = logging.getLogger(__name__)
-
+Proof = signing_in.Proof
 SIGNIN_LIFE = timedelta(days=7)
 TOKEN_PREFIX = "rapp_"  # noqa: S105 - the public prefix, not a token
-WINDOW = timedelta(minutes=15)
-# A person mistypes a few times; a class of thirty signs in behind one address.
-PAIR_ATTEMPTS = 10
-ADDRESS_ATTEMPTS = 100
-_LONGEST = 1024
-_REFUSED = "Name and password do not match."
-
-
-@dataclass(frozen=True, slots=True)
-class Proof:
-    """What a person typed, and from where: `address` is the client's."""
-
-    name: str
-    password: str
-    address: str
+_USER: Final = "user"
+_STRANGER: Final = "stranger"
 
 
 def sign_in(plane: Plane, proof: Proof) -> str:
-    """Return the cookie's value for someone who proved who they are."""
-    user = prove(plane, proof)
-    secret, now = secrets.token_urlsafe(24), plane.clock()
-    signin = SignIn(_digest(secret), user.name, "user", now, now + SIGNIN_LIFE, proof.address)
-    with plane.access.lock:
-        plane.records.add_signin(signin)
-        plane.access.signins[signin.id] = signin
-    usage.note_act(plane, user.name, "sign-in", user.name, proof.address)
-    return _signer(plane).dumps(secret)
+    """Return the cookie's value for someone who proved who they are by a password."""
+    return _entered(plane, signing_in.prove(plane, proof), proof.address)
 
 
-def prove(plane: Plane, proof: Proof) -> User:
-    """Return who that is; NotSignedInError for every failure alike, TooManyError when throttled."""
-    _count_attempt(plane, proof)
-    user = _known(plane, proof)
-    if user is None or not user.enabled:
-        log.info("sign-in refused address=%s", proof.address)
-        raise NotSignedInError(_REFUSED)
-    plane.records.forget_attempts(proof.name, _block(proof.address), plane.clock() - WINDOW)
-    with plane.access.lock:
-        plane.access.users[user.name] = user  # perhaps made since the memory was last filled
-    return user
+def sign_in_from_elsewhere(plane: Plane, returned: signing_in.Return) -> tuple[str, str]:
+    """Return the cookie's value for someone who came back from a provider, and where they go."""
+    proven, wanted = signing_in.come_back(plane, returned)
+    return _entered(plane, proven, returned.address), wanted
 
 
 def forget_old_attempts(plane: Plane) -> None:
     """Remove the attempts that no throttle looks at any more."""
-    plane.records.forget_attempts("", "", plane.clock() - WINDOW)
+    throttle.forget_old(plane)
 
 
 def sign_out(plane: Plane, signin_id: str) -> None:
@@ -101,8 +73,10 @@ def change_password(plane: Plane, caller: Caller, old: str, new: str, address: s
     """Set a virtual user's password; every other sign-in of theirs ends."""
     if caller.user.kind != "virtual":
         raise ConflictError("This password is the host's.", "Change it there.")
+    if is_stranger(caller.user) or is_linked(plane, caller.user.name):
+        raise ConflictError("This account has no password here.", "Change it where it signs in.")
     try:
-        prove(plane, Proof(caller.user.name, old, address))
+        signing_in.prove(plane, Proof(caller.user.name, old, address))
     except NotSignedInError as error:
         problem = FieldError("old", "is not the present password")
         raise InvalidError("The password was not changed.", [problem]) from error
@@ -120,38 +94,40 @@ def by_cookie(plane: Plane, value: str) -> Caller | None:
     except BadSignature:
         return None
     signin = plane.access.signed_in(_digest(str(secret)), plane.clock())
-    user = _enabled(plane, signin.user) if signin else None
-    return Caller(user, frozenset(_scopes(user)), signin_id=signin.id) if user and signin else None
+    user = _of_signin(plane, signin) if signin else None
+    return Caller(user, scopes_of(user), signin_id=signin.id) if user and signin else None
 
 
 def by_password(plane: Plane, proof: Proof) -> Caller:
     """Return who proved who they are by name and password, without a sign-in."""
-    user = _with_role(plane, prove(plane, proof))
-    return Caller(user, frozenset(_scopes(user)))
+    user = _with_role(plane, _noticed(plane, signing_in.prove(plane, proof)))
+    return Caller(user, scopes_of(user))
 
 
 def by_token(plane: Plane, value: str) -> Caller | None:
     """Return whose token that is; it may do what it was issued for and its user still may."""
     token = plane.access.token(_digest(value), plane.clock())
-    user = _enabled(plane, token.user) if token else None
+    user = _of_token(plane, token) if token else None
     if not (user and token):
         return None
-    return Caller(user, frozenset(token.scopes) & set(_scopes(user)), token_id=token.id)
+    return Caller(user, frozenset(token.scopes) & scopes_of(user), token_id=token.id)
 
 
 def still_in(plane: Plane, caller: Caller) -> bool:
     """Whether what let the caller in still holds."""
-    if _enabled(plane, caller.user.name) is None:
-        return False
     if caller.token_id:
-        return any(one.id == caller.token_id for one in list(plane.access.tokens.values()))
-    return plane.access.signed_in(caller.signin_id, plane.clock()) is not None
+        tokens = list(plane.access.tokens.values())
+        return any(one.id == caller.token_id and _of_token(plane, one) for one in tokens)
+    signin = plane.access.signed_in(caller.signin_id, plane.clock())
+    return signin is not None and _of_signin(plane, signin) is not None
 
 
 def issue_token(
     plane: Plane, caller: Caller, name: str, scopes: Sequence[str], life: timedelta
 ) -> tuple[Token, str]:
     """Return a new token and the value that its owner keeps; it is stored hashed."""
+    if is_stranger(caller.user):
+        raise ForbiddenError("Tokens are for users of this portal.", "Ask an administrator.")
     if too_much := sorted(set(scopes) - caller.scopes):
         raise ForbiddenError(f"You do not hold {', '.join(too_much)} yourself.")
     value, now = TOKEN_PREFIX + secrets.token_urlsafe(32), plane.clock()
@@ -191,9 +167,8 @@ def revoke_token(plane: Plane, user: User, token_id: str) -> None:
 
 def person_of(plane: Plane, user: User) -> Person:
     """Return who a container of that user runs as."""
-    if user.kind == "virtual" and user.uid is not None and user.gid is not None:
-        home = f"remoteapp-{plane.site.realm}-home-{user.uid}"
-        return Person(user.name, user.uid, user.gid, (), home, home_is_volume=True)
+    if user.kind == "virtual":
+        return _virtual_person(plane, user)
     person = plane.host.person(user.name)
     if person is None or person.home in ("", "/"):
         raise ConflictError(
@@ -202,56 +177,67 @@ def person_of(plane: Plane, user: User) -> Person:
     return person
 
 
-def _count_attempt(plane: Plane, proof: Proof) -> None:
-    if len(proof.name) > _LONGEST or len(proof.password) > _LONGEST:
-        raise NotSignedInError(_REFUSED)
-    now, block = plane.clock(), _block(proof.address)
-    pair, address = plane.records.attempts(proof.name, block, now - WINDOW)
-    if pair < PAIR_ATTEMPTS and address < ADDRESS_ATTEMPTS:
-        # Counted before it is judged: guesses that run in parallel are all counted.
-        plane.records.add_attempt(proof.name, block, now)
+def _virtual_person(plane: Plane, user: User) -> Person:
+    if user.uid is None or user.gid is None:
+        raise ConflictError("You are not a user of this portal yet.", "Ask an administrator.")
+    home = rules.home_of(plane.books, user)
+    return Person(user.name, user.uid, user.gid, (), home, home_is_volume=True)
+
+
+def _entered(plane: Plane, proven: Proven, address: str) -> str:
+    user, secret, now = _noticed(plane, proven), secrets.token_urlsafe(24), plane.clock()
+    signin = SignIn(
+        id=_digest(secret),
+        user=user.name,
+        kind=_STRANGER if is_stranger(user) else _USER,
+        created_at=now,
+        expires_at=now + SIGNIN_LIFE,
+        address=address,
+        source=proven.source,
+    )
+    with plane.access.lock:
+        plane.records.add_signin(signin)
+        plane.access.signins[signin.id] = signin
+    usage.note_act(plane, user.name, "sign-in", user.name, address, detail=proven.source)
+    return _signer(plane).dumps(secret)
+
+
+def _noticed(plane: Plane, proven: Proven) -> User:
+    if not is_stranger(proven.user):
+        with plane.access.lock:  # perhaps made since the memory was last filled
+            plane.access.users[proven.user.name] = proven.user
+    return proven.user
+
+
+def _of_signin(plane: Plane, signin: SignIn) -> User | None:
+    known = plane.access.user(signin.user)
+    if signin.source not in plane.site.methods:
+        found = None
+    elif signin.kind == _STRANGER:
+        # Whoever got the name since then need not be the one who signed in.
+        found = None if known else User(signin.user, "virtual")
+    elif known is None and signin.source == "pam":
+        found = User(signin.user, "system")  # someone whom nothing is granted yet
     else:
-        raise TooManyError(
-            "Too many attempts from here.", int(WINDOW.total_seconds()), "Wait and try again."
-        )
+        found = known
+    fits = found is not None and (found.kind == "system") == (signin.source == "pam")
+    return _let_in(plane, found) if found and fits else None
 
 
-def _known(plane: Plane, proof: Proof) -> User | None:
-    user = plane.accounting.user(proof.name)
-    if user is None and "pam" in plane.site.methods and plane.host.knows_name(proof.name):
-        user = User(proof.name, "system")  # someone whom nothing is granted yet
-    if user is None or user.kind == "virtual":
-        return _known_here(plane, user, proof)
-    return _known_to_host(plane, user, proof)
-
-
-def _known_here(plane: Plane, user: User | None, proof: Proof) -> User | None:
-    digest = plane.records.password(user.name) if user else None
-    matches = plane.passwords.verify(digest, proof.password)
-    return user if matches and "virtual" in plane.site.methods else None
-
-
-def _known_to_host(plane: Plane, user: User, proof: Proof) -> User | None:
-    if "pam" not in plane.site.methods or plane.host.person(user.name) is None:
-        return None
-    return user if plane.host.authenticate(user.name, proof.password) else None
-
-
-def _enabled(plane: Plane, name: str) -> User | None:
-    user = plane.access.user(name)
+def _of_token(plane: Plane, token: Token) -> User | None:
+    user = plane.access.user(token.user)
     if user is None and "pam" in plane.site.methods:
-        user = User(name, "system")  # signed in, not known to accounting
-    if user is None or not user.enabled:
-        return None
-    return _with_role(plane, user)
+        user = User(token.user, "system")
+    return _let_in(plane, user) if user else None
+
+
+def _let_in(plane: Plane, user: User) -> User | None:
+    return _with_role(plane, user) if user.enabled and plane.admits(user.name) else None
 
 
 def _with_role(plane: Plane, user: User) -> User:
-    return replace(user, admin=True) if user.name in plane.site.admins else user
-
-
-def _scopes(user: User) -> Sequence[str]:
-    return [scope for scope in SCOPES if user.admin or not scope.startswith("admin:")]
+    is_admin = user.name in plane.site.admins and not is_stranger(user)
+    return replace(user, admin=True) if is_admin else user
 
 
 def _forget_signins(plane: Plane, user: User, but: str) -> None:
@@ -266,12 +252,3 @@ def _signer(plane: Plane) -> URLSafeSerializer:
 
 def _digest(value: str) -> str:
     return hashlib.sha256(value.encode()).hexdigest()
-
-
-def _block(address: str) -> str:
-    """Count an IPv6 client by its /64, which is what one household or attacker holds."""
-    try:
-        parsed = ip_address(address)
-    except ValueError:
-        return address
-    return str(parsed) if parsed.version == 4 else str(ip_network(f"{parsed}/64", strict=False))  # noqa: PLR2004

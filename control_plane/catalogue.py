@@ -1,27 +1,32 @@
-"""What a user may start: grants joined with what the engine has."""
+"""What a user may start: grants joined with what the engine and the host have."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from control_plane.domain import labels
-from control_plane.domain.entities import Grant, Image, Policy, User
+from control_plane.domain.entities import Grant, Image, Policy, Session, User
 from control_plane.domain.policy import effective
 from control_plane.domain.ports import Plane
-from control_plane.errors import ForbiddenError, NotFoundError, StartError
+from control_plane.errors import ForbiddenError, InvalidError, NotFoundError, StartError
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One entry of the catalogue; `image` is None while the engine lacks it."""
+    """One entry of the catalogue; `image` is None while the engine lacks it.
+
+    `policy` is complete; `problem` is a sentence on what of it the host refuses, or empty.
+    """
 
     grant: Grant
     image: Image | None
     policy: Policy
+    problem: str = ""
 
     @property
     def available(self) -> bool:
         """Whether it can be started here: the engine has the image, in a form that we start."""
-        return self.image is not None and not labels.is_older(self.image)
+        fits = self.image is not None and not labels.is_older(self.image)
+        return fits and not self.problem
 
     @property
     def display_name(self) -> str:
@@ -43,18 +48,34 @@ class Entry:
 
 def entries(plane: Plane, user: User) -> Sequence[Entry]:
     """Return the user's catalogue, by name; one query and one call of the engine."""
-    grants = plane.accounting.grants_of(user.name)
+    grants = [*plane.accounting.grants_of(user.name), *_demo(plane, user)]
     images = plane.engine.images() if grants else {}
     found = [_entry(plane, grant, images.get(grant.application.image)) for grant in grants]
-    return sorted(found, key=lambda entry: entry.display_name.casefold())
+    return sorted(found, key=lambda entry: (entry.display_name.casefold(), entry.grant.id))
+
+
+def held(plane: Plane, user: User, grant_id: str) -> Grant:
+    """Return a grant that the user holds just now; NotFoundError for any other."""
+    pair = (user.name, grant_id)
+    demo = {grant.id: grant for grant in _demo(plane, user)}
+    grant = plane.accounting.holds({pair}).get(pair) or demo.get(grant_id)
+    if grant is None:
+        raise NotFoundError("There is no such application for you.")
+    return grant
+
+
+def policy_of(plane: Plane, owner: User, session: Session) -> Policy:
+    """Return the complete policy that a session runs under now; NotFoundError without a grant."""
+    return effective(held(plane, owner, session.grant_id).policy, plane.site.limits)
 
 
 def startable(plane: Plane, user: User, grant_id: str) -> tuple[Entry, Image]:
-    """Return one entry and its image, fresh; NotFoundError if it is not this user's."""
-    _must_be_enabled(plane, user)
-    grant = plane.accounting.grant(grant_id)
-    if grant is None or grant.user != user.name:
-        raise NotFoundError("There is no such application for you.")
+    """Return one entry and its image, fresh, with the volumes' sources resolved.
+
+    NotFoundError if it is not this user's, InvalidError for a volume that the host refuses.
+    """
+    grant = held(plane, user, grant_id)
+    _must_be_enabled(plane, user, grant)
     image = plane.engine.image(grant.application.image)
     if labels.is_older(image):
         raise StartError(
@@ -62,14 +83,32 @@ def startable(plane: Plane, user: User, grant_id: str) -> tuple[Entry, Image]:
             f"{image.name} was made for simphony-remote; this version cannot start such images.",
             "An image of contract 1 bears the label contract=1.",
         )
-    return _entry(plane, grant, image), image
+    entry = _entry(plane, grant, image)
+    resolved = tuple(plane.folders.resolved(one) for one in entry.policy.volumes)
+    return replace(entry, policy=replace(entry.policy, volumes=resolved)), image
+
+
+def refused(plane: Plane, policy: Policy) -> str:
+    """Return what of a policy's volumes the host refuses; empty when nothing."""
+    try:
+        for volume in policy.volumes:
+            plane.folders.resolved(volume)
+    except InvalidError as error:
+        return "; ".join(one.message for one in error.errors) or error.message
+    return ""
 
 
 def _entry(plane: Plane, grant: Grant, image: Image | None) -> Entry:
-    return Entry(grant, image, effective(grant.policy, plane.site.limits))
+    policy = effective(grant.policy, plane.site.limits)
+    return Entry(grant, image, policy, refused(plane, policy))
 
 
-def _must_be_enabled(plane: Plane, user: User) -> None:
+def _demo(plane: Plane, user: User) -> Sequence[Grant]:
+    """Return what the settings grant to everyone who has an identity on this host."""
+    return plane.site.demo if user.kind == "system" or user.uid is not None else ()
+
+
+def _must_be_enabled(plane: Plane, user: User, grant: Grant) -> None:
     known = plane.accounting.user(user.name)
-    if known is None or not known.enabled:
+    if not (known.enabled if known else grant in plane.site.demo):
         raise ForbiddenError("This account may not start applications.")

@@ -63,6 +63,12 @@ class ConflictError(ControlPlaneError):
         self.details = details
 
 
+class PreconditionError(ControlPlaneError):
+    """It was changed by somebody else since the caller looked at it."""
+
+    code = "stale"
+
+
 class TooLargeError(ControlPlaneError):
     """A body over its bound."""
 

@@ -8,10 +8,11 @@ import logging
 from collections.abc import Mapping
 from dataclasses import replace
 
-from control_plane import sessions
+from control_plane import enforcement, imports, sessions
 from control_plane.domain import labels
 from control_plane.domain.entities import Session, State
-from control_plane.domain.ports import Container, Job, Plane
+from control_plane.domain.jobs import Job
+from control_plane.domain.ports import Container, Plane
 from control_plane.domain.routes import Route
 from control_plane.errors import StartError
 
@@ -27,6 +28,8 @@ def load(plane: Plane) -> None:
     refresh(plane)
     for session in plane.records.open_sessions():
         plane.access.put(session)
+    for sentence in imports.report(plane.accounting.holdings(), plane.folders):
+        log.warning("not startable: %s", sentence)
 
 
 def refresh(plane: Plane) -> None:
@@ -36,7 +39,7 @@ def refresh(plane: Plane) -> None:
         plane.access.load(
             plane.records.signins(now), plane.records.tokens(now), plane.accounting.users()
         )
-    _end_what_is_not_granted(plane)
+    enforcement.enforce(plane)
 
 
 def reconcile(plane: Plane) -> int:
@@ -47,10 +50,11 @@ def reconcile(plane: Plane) -> int:
     mended += sum(
         _mend_lost(plane, session) for session in before.values() if session.id not in found
     )
-    if plane.gateway.replace(_routes(plane)):
+    with plane.access.lock:  # else a session that becomes ready meanwhile would lose its route
+        changed = plane.gateway.replace(_routes(plane))
+    if changed:
         log.info("drift mended what=routes")
-        mended += 1
-    return mended
+    return mended + changed
 
 
 def container_ended(plane: Plane, container_id: str) -> None:
@@ -59,18 +63,6 @@ def container_ended(plane: Plane, container_id: str) -> None:
     for session in list(plane.access.sessions.values()):
         if session.container_id == container_id and session.state is State.READY:
             plane.jobs.submit(session.id, _finish(plane, session))
-
-
-def _end_what_is_not_granted(plane: Plane) -> None:
-    """Stop what runs under a grant that is gone, or for a user who is disabled or removed."""
-    living = [one for one in list(plane.access.sessions.values()) if one.living]
-    granted = plane.accounting.granted({one.grant_id for one in living}) if living else set()
-    for session in living:
-        owner = plane.access.user(session.owner)
-        if session.grant_id not in granted:
-            sessions.ask_to_stop(plane, session, "the grant was revoked")
-        elif owner and not owner.enabled:
-            sessions.ask_to_stop(plane, session, "the account was disabled")
 
 
 def _at_rest(plane: Plane) -> Mapping[str, Session]:
@@ -117,6 +109,8 @@ def _next_job(plane: Plane, session: Session, container: Container) -> Job | Non
         return sessions.stop(plane, session.id)
     if not container.running:
         return _finish(plane, session)
+    if session.cut_off:
+        return enforcement.cut(plane, session) if container.address else None
     return sessions.resume(plane, session) if session.state is State.STARTING else None
 
 
@@ -175,5 +169,5 @@ def _routes(plane: Plane) -> list[Route]:
     return [
         Route(session.id, session.address, session.port)
         for session in list(plane.access.sessions.values())
-        if session.state is State.READY
+        if session.state is State.READY and not session.cut_off
     ]

@@ -4,23 +4,24 @@ import asyncio
 import fcntl
 import os
 import time
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
+from control_plane import installed
 from control_plane import settings as settings_module
-from control_plane.adapters.accounting_db import PeeweeAccounting
-from control_plane.adapters.database import Database, database_file, make_file
+from control_plane.adapters.docker_homes import DockerHomes
+from control_plane.adapters.docker_library import DockerLibrary
 from control_plane.adapters.engine import DockerEngine
 from control_plane.adapters.events import EventHub
 from control_plane.adapters.gateway import FilesGateway
 from control_plane.adapters.jobs import LoopJobs
-from control_plane.adapters.migrations import migrate
 from control_plane.adapters.pam_host import PamHost
 from control_plane.adapters.passwords import Argon2Passwords
-from control_plane.adapters.records import PeeweeRecords
-from control_plane.adapters.stores import PeeweeStores
+from control_plane.adapters.providers import GithubProvider, OidcProvider, Registration
 from control_plane.domain.access import Access
-from control_plane.domain.ports import Limits, Plane, Site
+from control_plane.domain.ports import Plane
+from control_plane.domain.providers import Provider
 from control_plane.errors import ConflictError
 from control_plane.settings import Settings
 
@@ -33,21 +34,25 @@ ANY_ADDRESS = "0.0.0.0/0"
 def open_plane(settings: Settings, loop: asyncio.AbstractEventLoop) -> Plane:
     """Return the plane of an installation; databases are migrated, the engine may be away."""
     _lock(settings.state_directory / "control-plane.lock")
-    urls = (settings.accounting_url, settings.records_url)
-    accounting, records = _databases(*urls)
+    host = PamHost(settings.auth.pam_service)
+    opened = installed.open_stores(settings, host)
+    engine = settings.engine.host or None
     return Plane(
-        site=site(settings),
-        accounting=PeeweeAccounting(accounting),
-        records=PeeweeRecords(records),
-        stores=PeeweeStores(urls),
+        site=installed.site(settings, settings_module.secret()),
+        accounting=opened.accounting,
+        records=opened.records,
+        stores=opened.stores,
         engine=DockerEngine(
-            settings.realm,
-            settings.engine.host or None,
-            directory=settings.state_directory / "identities",
+            settings.realm, engine, directory=settings.state_directory / "identities"
         ),
+        library=DockerLibrary(engine),
+        homes=DockerHomes(settings.realm, engine),
         gateway=FilesGateway(settings.spool, settings.routes_status, ANY_ADDRESS),
         passwords=Argon2Passwords(),
-        host=PamHost(settings.auth.pam_service),
+        host=host,
+        folders=installed.folders(settings),
+        admits=installed.admits(settings),
+        providers=_providers(settings),
         jobs=LoopJobs(loop),
         events=EventHub(loop, _now),
         access=Access(),
@@ -55,34 +60,26 @@ def open_plane(settings: Settings, loop: asyncio.AbstractEventLoop) -> Plane:
     )
 
 
-def site(settings: Settings) -> Site:
-    """Return what the use cases need to know of an installation."""
-    limits = settings.limits
-    return Site(
-        realm=settings.realm,
-        public_url=settings.public_url,
-        methods=settings.auth.methods,
-        admins=frozenset(settings.auth.admins),
-        limits=Limits(
-            memory=limits.memory,
-            cpus=limits.cpus,
-            pids=limits.pids,
-            max_sessions=limits.max_sessions,
-            sessions_per_user=limits.sessions_per_user,
-            keep_ended=timedelta(seconds=limits.keep_ended),
-            start_timeout=settings.engine.start_timeout,
-            stop_timeout=settings.engine.stop_timeout,
-        ),
-        secret=settings_module.secret(),
-    )
+def _providers(settings: Settings) -> Mapping[str, Provider]:
+    """Return those who vouch for people elsewhere, by the method's name."""
+    found: dict[str, Provider] = {}
+    auth = settings.auth
+    if auth.oidc and "oidc" in auth.methods:
+        one = auth.oidc
+        registration = _registration(settings, "oidc", one.client_id, one.client_secret_file)
+        found["oidc"] = OidcProvider(one.issuer, registration, one.name_claim, one.groups_claim)
+    if auth.github and "github" in auth.methods:
+        hub = auth.github
+        registration = _registration(settings, "github", hub.client_id, hub.client_secret_file)
+        found["github"] = GithubProvider(hub.url, registration)
+    return found
 
 
-def _databases(accounting: str, records: str) -> tuple[Database, Database]:
-    for url, part in ((accounting, "accounting"), (records, "records")):
-        make_file(database_file(url))
-        migrate(url, [part])
-    first = Database(accounting)
-    return first, first if records == accounting else Database(records)
+def _registration(settings: Settings, method: str, client_id: str, file: Path) -> Registration:
+    secret = settings_module.read_secret(f"auth.{method}.client_secret_file", file)
+    callback = f"{settings.public_url}/login/{method}/callback"
+    section = settings.auth.oidc if method == "oidc" else settings.auth.github
+    return Registration(client_id, secret, callback, section.ca_file if section else None)
 
 
 def _now() -> datetime:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from control_plane import auth, catalogue, usage
@@ -17,8 +18,9 @@ from control_plane.addresses import next_address
 from control_plane.domain import containers, labels, options
 from control_plane.domain.access import Caller
 from control_plane.domain.containers import ContainerSpec
-from control_plane.domain.entities import Failure, Image, Session, State
-from control_plane.domain.ports import After, Answer, End, Job, Outcome, Plane
+from control_plane.domain.entities import Failure, Image, Policy, Session, State
+from control_plane.domain.jobs import After, Answer, End, Job, Outcome
+from control_plane.domain.ports import Plane
 from control_plane.domain.routes import Route
 from control_plane.errors import ConflictError, ControlPlaneError, NotFoundError, StartError
 
@@ -36,12 +38,12 @@ def begin(
     `instead` stops the oldest session of that grant first when its limit is reached.
     """
     entry, image = catalogue.startable(plane, caller.user, grant_id)
-    values = options.checked(chosen, image)
+    values = options.checked(chosen, image, entry.policy)
     person = auth.person_of(plane, caller.user)
     # In one piece: `reconcile` must never see a session that starts and has no job.
     with plane.access.lock:
-        first = _make_room(plane, entry, instead=instead)
-        session = _record(plane, entry, image, values)
+        first = _make_room(plane, caller.user.name, entry, instead=instead)
+        session = _record(plane, caller.user.name, entry, image, values)
         spec = containers.spec(
             session, entry.grant.application, entry.policy, image, person, realm=plane.site.realm
         )
@@ -59,6 +61,7 @@ def start(
         container = plane.engine.run(spec)
         undo.callback(plane.engine.remove, container)
         session = advance(plane, session, "The container runs.", container_id=container)
+        usage.note_start(plane, session)
         yield from _until_ready(plane, session)
         _open(plane, session, undo)
 
@@ -89,6 +92,8 @@ def stop(plane: Plane, session_id: str) -> Job:
         return
     plane.gateway.withdraw(session.id)
     if session.container_id:
+        # Before the signal: what has ended cannot be counted any more.
+        yield After(plane.jobs.aside(lambda: usage.sample(plane, session)))
         plane.engine.signal(session.container_id, "SIGTERM")
         yield End(session.container_id, plane.site.limits.stop_timeout)
         plane.engine.remove(session.container_id)
@@ -98,6 +103,23 @@ def stop(plane: Plane, session_id: str) -> Job:
 def dismiss(plane: Plane, session: Session) -> None:
     """Take a failure off its owner's list."""
     change(plane, session, "Dismissed.", dismissed=True)
+
+
+def extend(plane: Plane, session: Session, policy: Policy, seconds: int) -> Session:
+    """Let a session run on for so long, at most `policy.max_lifetime` from now; never shorter.
+
+    `policy` is complete. ConflictError when it is not ready or has no end.
+    """
+    with plane.access.lock:
+        current = plane.access.sessions.get(session.id)
+        if current is None or current.state is not State.READY or current.ends_at is None:
+            raise ConflictError("Only what runs and has an end can be extended.")
+        if not policy.max_lifetime:
+            return change(plane, current, "It has no end any more.", ends_at=None, warned=False)
+        longest = plane.clock() + timedelta(seconds=policy.max_lifetime)
+        wanted = min(current.ends_at + timedelta(seconds=seconds), longest)
+        ends_at = max(current.ends_at, wanted)
+        return change(plane, current, "It runs on.", ends_at=ends_at, warned=False)
 
 
 def mine(plane: Plane, caller: Caller, session_id: str) -> Session:
@@ -157,12 +179,14 @@ def tail_of(plane: Plane, session: Session) -> str:
     return output[-_TAIL_CHARACTERS:]
 
 
-def _make_room(plane: Plane, entry: catalogue.Entry, *, instead: bool) -> list[Future[None]]:
+def _make_room(
+    plane: Plane, owner: str, entry: catalogue.Entry, *, instead: bool
+) -> list[Future[None]]:
     """Return the stops that the new session waits for; ConflictError where there is no room.
 
     What is stopping counts until it is gone: its container still runs.
     """
-    living = [one for one in plane.access.sessions_of(entry.grant.user) if one.living]
+    living = [one for one in plane.access.sessions_of(owner) if one.living]
     same = [one for one in living if one.grant_id == entry.grant.id]
     surplus = max(0, len(same) - (entry.policy.max_sessions or 1) + 1)
     if surplus and not instead:
@@ -187,25 +211,26 @@ def _nothing_to_do() -> Future[None]:
 
 
 def _record(
-    plane: Plane, entry: catalogue.Entry, image: Image, values: Mapping[str, str]
+    plane: Plane, owner: str, entry: catalogue.Entry, image: Image, values: Mapping[str, str]
 ) -> Session:
     session_id = secrets.token_hex(16)
-    application = entry.grant.application
+    application, policy = entry.grant.application, entry.policy
     session = Session(
         id=session_id,
-        owner=entry.grant.user,
+        owner=owner,
         grant_id=entry.grant.id,
         application=entry.display_name,
         image=application.image,
         type=labels.app_type(image),
         state=State.STARTING,
         created_at=plane.clock(),
-        address=next_address(plane),
+        address=next_address(plane, policy.network or "internet"),
         port=containers.port_of(application, image),
         ready_path=containers.ready_path_of(
-            application, image, containers.placeholders(session_id, entry.grant.user)
+            application, image, containers.placeholders(session_id, owner)
         ),
         options=values,
+        policy=replace(policy, app_license="", volumes=entry.grant.policy.volumes),
     )
     plane.records.add_session(session)
     plane.access.put(session)
@@ -227,9 +252,13 @@ def _until_ready(plane: Plane, session: Session) -> Job:
 
 
 def _open(plane: Plane, session: Session, undo: ExitStack) -> None:
+    now = plane.clock()
+    lifetime = session.policy.max_lifetime if session.policy else None
+    ends_at = now + timedelta(seconds=lifetime) if lifetime else None
     undo.callback(plane.gateway.withdraw, session.id)
-    plane.gateway.publish(Route(session.id, session.address, session.port))
-    advance(plane, session, "Ready.", state=State.READY, ready_at=plane.clock())
+    with plane.access.lock:  # whoever makes all routes anew sees both or neither
+        plane.gateway.publish(Route(session.id, session.address, session.port))
+        advance(plane, session, "Ready.", state=State.READY, ready_at=now, ends_at=ends_at)
 
 
 @contextmanager

@@ -7,11 +7,13 @@ overridden by `REMOTEAPP_<SECTION>__<KEY>`. Places follow systemd's variables.
 import os
 import re
 import tomllib
+from collections.abc import Sequence
+from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -30,19 +32,82 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def _absolute(path: Path) -> Path:
+    if not path.is_absolute() or ".." in path.parts:
+        raise ValueError("an absolute path without ..")
+    return path
+
+
+def _directory(path: Path) -> Path:
+    if not os.path.isdir(_absolute(path)):  # noqa: PTH112 - False, too, where we may not look
+        raise ValueError("an absolute path of a directory that exists")
+    return path
+
+
+def _provider_address(value: str) -> str:
+    parts = urlsplit(value)
+    odd = parts.query or parts.fragment or parts.username
+    if parts.scheme != "https" or not parts.hostname or odd:
+        raise ValueError("an https address such as https://login.example.org")
+    return value
+
+
+def _database_address(value: str) -> str:
+    if "://" in value and urlsplit(value).password is not None:
+        raise ValueError("an address without a password, which stands in password_file")
+    return value
+
+
+AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
+Directory = Annotated[Path, AfterValidator(_directory)]
+Word = Annotated[str, Field(min_length=1)]
+DottedPath = Annotated[str, Field(pattern=r"^([A-Za-z_]\w*(\.[A-Za-z_]\w*)*[.:][A-Za-z_]\w*)?$")]
+
+
+class Oidc(_Section):
+    """How this portal is registered at an OpenID Connect provider."""
+
+    issuer: Annotated[str, AfterValidator(_provider_address)]
+    client_id: Word
+    client_secret_file: AbsolutePath
+    name_claim: Word = "preferred_username"
+    groups_claim: str = ""
+    ca_file: AbsolutePath | None = None
+
+
+class Github(_Section):
+    """How this portal is registered at GitHub, or at a GitHub of one's own."""
+
+    client_id: Word
+    client_secret_file: AbsolutePath
+    url: Annotated[str, AfterValidator(_provider_address)] = "https://github.com"
+    ca_file: AbsolutePath | None = None
+
+
 class Auth(_Section):
     """Who may sign in, and how."""
 
-    methods: tuple[Literal["pam", "virtual"], ...] = ("pam", "virtual")
+    methods: tuple[Literal["pam", "virtual", "oidc", "github", "world"], ...] = ("pam", "virtual")
     pam_service: str = "remoteapp"
     virtual_uids: tuple[int, int] = (70000, 99999)
     admins: tuple[str, ...] = ()
+    auto_create_users: bool = False
+    allow_list_file: AbsolutePath | None = None
+    oidc: Oidc | None = None
+    github: Github | None = None
 
 
 class Store(_Section):
-    """Where a database lies: `sqlite:///PATH`, or a path; empty is the file in the state."""
+    """Where a database lies: an address, or a path; empty is the file in the state."""
 
-    url: str = ""
+    url: Annotated[str, AfterValidator(_database_address)] = ""
+    password_file: AbsolutePath | None = None
+
+
+class AccountingStore(Store):
+    """Where accounting lies, or by which class of the operator's own it is kept."""
+
+    class_: DottedPath = Field(default="", alias="class")
 
 
 class EngineSettings(_Section):
@@ -62,6 +127,20 @@ class LimitSettings(_Section):
     cpus: Annotated[float, Field(ge=0.05)] = 2
     pids: Annotated[int, Field(ge=16)] = 512
     max_sessions: Annotated[int, Field(ge=1)] = 1
+    network: Literal["internet", "none"] = "internet"
+    max_lifetime: Annotated[int, Field(ge=0)] = 0
+
+
+class VolumeSettings(_Section):
+    """Below which directories of the host a policy may mount."""
+
+    roots: tuple[Directory, ...] = ()
+
+
+class Demo(_Section):
+    """What everyone who signs in may start: fields of a policy, by image."""
+
+    applications: dict[str, dict[str, Any]] = {}
 
 
 class Settings(BaseSettings):
@@ -74,10 +153,12 @@ class Settings(BaseSettings):
     realm: str = "remoteapp"
     public_url: str
     auth: Auth = Auth()
-    accounting: Store = Store()
+    accounting: AccountingStore = AccountingStore()
     records: Store = Store()
     engine: EngineSettings = EngineSettings()
     limits: LimitSettings = LimitSettings()
+    volumes: VolumeSettings = VolumeSettings()
+    demo: Demo = Demo()
 
     @field_validator("realm")
     @classmethod
@@ -115,12 +196,25 @@ class Settings(BaseSettings):
     @property
     def accounting_url(self) -> str:
         """Where accounting lies."""
-        return self.accounting.url or str(self.state_directory / "remoteapp.db")
+        return self.accounting.url or self._default_database
 
     @property
     def records_url(self) -> str:
-        """Where records lie: beside accounting unless told otherwise."""
-        return self.records.url or self.accounting_url
+        """Where records lie: in accounting's database, where that is one, unless told otherwise."""
+        is_a_database = not (self.accounting.class_ or self.accounting_file)
+        beside = self.accounting_url if is_a_database else self._default_database
+        return self.records.url or beside
+
+    @property
+    def _default_database(self) -> str:
+        return str(self.state_directory / "remoteapp.db")
+
+    @property
+    def accounting_file(self) -> Path | None:
+        """The CSV file that accounting is read from; None where it lies elsewhere."""
+        url = self.accounting.url
+        is_csv = url.startswith("csv:") or ("://" not in url and url.endswith(".csv"))
+        return Path(url.removeprefix("csv://").removeprefix("csv:")) if is_csv else None
 
     @property
     def routes_status(self) -> Path:
@@ -139,9 +233,24 @@ def load() -> Settings:
     content = _read(Path(named) if named else DEFAULT_FILE, must_exist=bool(named))
     _refuse_unknown_variables()
     try:
-        return Settings(**content)
+        found = Settings(**content)
     except ValidationError as error:
         raise SettingsError(_sentence(error)) from None
+    for problem in (*_methods_without_section(found), *_world_on_a_public_address(found)):
+        raise SettingsError(problem)
+    return found
+
+
+def read_secret(key: str, path: Path) -> str:
+    """Return what the file of a setting holds, one line; SettingsError names the key."""
+    try:
+        value = path.read_text().strip()
+    except (OSError, UnicodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "not text"
+        raise SettingsError(f"{key} = {str(path)!r}: {why}; it holds the secret alone") from error
+    if not value or not value.isprintable():
+        raise SettingsError(f"{key} = {str(path)!r}: it holds the secret alone, in one line")
+    return value
 
 
 def secret() -> bytes:
@@ -177,12 +286,47 @@ def _refuse_unknown_variables() -> None:
             raise SettingsError(f"{name}: no such setting")
 
 
-def _is_key(words: list[str]) -> bool:
-    field = Settings.model_fields.get(words[0])
-    section = field.annotation if field else None
-    if isinstance(section, type) and issubclass(section, _Section):
-        return len(words) == 2 and words[1] in section.model_fields  # noqa: PLR2004 - section, key
-    return field is not None and len(words) == 1
+def _is_key(words: Sequence[str]) -> bool:
+    fields = _fields(Settings)
+    for word in words[:-1]:
+        section = fields.get(word)
+        fields = _fields(section) if section else {}
+    return words[-1] in fields and fields[words[-1]] is None
+
+
+def _fields(section: type[BaseModel]) -> dict[str, type[BaseModel] | None]:
+    """Return the keys of a section, each with the section that it is itself."""
+    return {
+        field.alias or name: _section(field.annotation)
+        for name, field in section.model_fields.items()
+    }
+
+
+def _section(annotation: Any) -> type[BaseModel] | None:
+    kinds = [one for one in (annotation, *get_args(annotation)) if isinstance(one, type)]
+    return next((one for one in kinds if issubclass(one, _Section)), None)
+
+
+def _methods_without_section(found: Settings) -> list[str]:
+    return [
+        f"auth.{name}: missing; auth.methods = {list(found.auth.methods)} needs [auth.{name}]"
+        for name in ("oidc", "github")
+        if name in found.auth.methods and getattr(found.auth, name) is None
+    ]
+
+
+def _world_on_a_public_address(found: Settings) -> list[str]:
+    if "world" not in found.auth.methods or _is_loopback(urlsplit(found.public_url).hostname or ""):
+        return []
+    problem = "world lets anyone in by any name: public_url must be on localhost or loopback, not"
+    return [f"auth.methods = {list(found.auth.methods)}: {problem} {found.public_url}"]
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
 
 
 def _sentence(error: ValidationError) -> str:
@@ -190,6 +334,10 @@ def _sentence(error: ValidationError) -> str:
     key = ".".join(str(part) for part in first["loc"])
     if first["type"] == "missing":
         return f"{key}: missing"
-    value = "" if isinstance(first["input"], dict) else f" = {first['input']!r}"
+    value = "" if isinstance(first["input"], dict) else f" = {_without_password(first['input'])!r}"
     message = "no such setting" if first["type"] == "extra_forbidden" else first["msg"]
     return f"{key}{value}: {message}"
+
+
+def _without_password(value: object) -> object:
+    return re.sub(r"(://[^:@/]*):.*@", r"\1:…@", value) if isinstance(value, str) else value

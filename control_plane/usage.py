@@ -1,27 +1,157 @@
 """The usage ledger and the audit log: what is written down for later.
 
-Invariant: a session has one row in the ledger, however often its end is noticed.
+Invariant: a session has one row in the ledger, however often its end is noticed, and a row that
+was closed stays as it is.
 """
 
-from control_plane.domain.entities import AuditRow, Session, UsageRow
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import wait
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Literal
+
+from control_plane.domain.entities import AuditRow, Sample, Session, State, UsageRow
 from control_plane.domain.ports import Plane
+
+log = logging.getLogger(__name__)
+
+GIB = 1024**3
+By = Literal["user", "group", "application"]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What somebody or something took: sessions, and seconds of time, CPU and GiB of memory."""
+
+    name: str
+    sessions: int
+    seconds: float
+    cpu_seconds: float
+    memory_gib_seconds: float
+
+
+def note_start(plane: Plane, session: Session) -> None:
+    """Open the ledger's row of a session; it bears the groups that its owner is in now."""
+    owner = plane.access.user(session.owner)
+    row = replace(_opened(session), groups=owner.groups if owner else ())
+    plane.records.save_usage(row)
+
+
+def sample_all(plane: Plane) -> None:
+    """Count what every running session has used by now; returns when all are counted."""
+    running = [one for one in list(plane.access.sessions.values()) if one.state is State.READY]
+    works = [plane.jobs.aside(_sampling(plane, session)) for session in running]
+    for failed in [one for one in wait(works).done if one.exception()]:
+        log.warning("a session was not counted error=%s", failed.exception())
+
+
+def sample(plane: Plane, session: Session) -> None:
+    """Count what one session has used by now; one whose container has ended stays as it is."""
+    taken = plane.engine.sample(session.container_id) if session.container_id else None
+    if taken is None:
+        return
+    with plane.access.lock:  # else a row that is closed meanwhile would be opened again
+        row = plane.records.usage_of(session.id) or _opened(session)
+        if row.ended_at is None:
+            plane.records.save_usage(_counted(row, taken, plane.clock()))
 
 
 def note_end(plane: Plane, session: Session) -> None:
-    """Write the ledger's row of a session that has ended."""
-    plane.records.add_usage(
-        UsageRow(
-            session_id=session.id,
-            user=session.owner,
-            application=session.application,
-            image=session.image,
-            started_at=session.created_at,
-            ended_at=session.ended_at or plane.clock(),
-            reason=session.ends_because,
-        )
+    """Close the ledger's row of a session that has ended."""
+    with plane.access.lock:
+        row = plane.records.usage_of(session.id) or _opened(session)
+        if row.ended_at is None:
+            at = session.ended_at or plane.clock()
+            plane.records.save_usage(replace(row, ended_at=at, reason=session.ends_because))
+
+
+def note_act(  # noqa: PLR0913 - one argument a column
+    plane: Plane,
+    actor: str,
+    action: str,
+    target: str,
+    address: str = "",
+    *,
+    detail: str = "",
+    before: Mapping[str, object] | None = None,
+    after: Mapping[str, object] | None = None,
+) -> None:
+    """Write an act into the audit log."""
+    row = AuditRow(plane.clock(), actor, action, target, address, detail, before, after)
+    plane.records.add_audit(row)
+
+
+def report(
+    rows: Sequence[UsageRow], by: By, since: datetime | None, until: datetime
+) -> Sequence[Line]:
+    """Return what was used in a period, by name; `until` also ends what still runs.
+
+    A session that lies partly in the period counts by the part of its time that does, and so do
+    its CPU and memory. In a report by group, a session counts for each of its owner's groups.
+    """
+    lines: dict[str, Line] = {}
+    for row in [one for one in rows if _touches(one, since, until)]:
+        part = _part(row, since, until)
+        for name in _names(row, by):
+            lines[name] = _sum(lines.get(name, Line(name, 0, 0, 0, 0)), part)
+    return [lines[name] for name in sorted(lines)]
+
+
+def _sampling(plane: Plane, session: Session) -> Callable[[], None]:
+    return lambda: sample(plane, session)
+
+
+def _opened(session: Session) -> UsageRow:
+    return UsageRow(
+        session_id=session.id,
+        user=session.owner,
+        application=session.application,
+        image=session.image,
+        started_at=session.created_at,
+        grant_id=session.grant_id,
     )
 
 
-def note_act(plane: Plane, actor: str, action: str, target: str, address: str = "") -> None:
-    """Write an act into the audit log."""
-    plane.records.add_audit(AuditRow(plane.clock(), actor, action, target, address))
+def _counted(row: UsageRow, taken: Sample, now: datetime) -> UsageRow:
+    """Return the row with one more sample; a counter that fell began anew."""
+    fresh = taken.cpu_seconds - row.cpu_counter
+    seconds = (now - (row.sampled_until or row.started_at)).total_seconds()
+    return replace(
+        row,
+        cpu_seconds=row.cpu_seconds + (fresh if fresh >= 0 else taken.cpu_seconds),
+        memory_gib_seconds=row.memory_gib_seconds + taken.memory / GIB * seconds,
+        sampled_until=now,
+        cpu_counter=taken.cpu_seconds,
+    )
+
+
+def _names(row: UsageRow, by: By) -> Sequence[str]:
+    if by == "group":
+        return row.groups
+    return (row.user,) if by == "user" else (row.application,)
+
+
+def _touches(row: UsageRow, since: datetime | None, until: datetime) -> bool:
+    before = since is not None and row.ended_at is not None and row.ended_at < since
+    return not before and row.started_at <= until
+
+
+def _part(row: UsageRow, since: datetime | None, until: datetime) -> Line:
+    end = row.ended_at or until
+    inside = (min(end, until) - max(row.started_at, since or row.started_at)).total_seconds()
+    whole = (end - row.started_at).total_seconds()
+    share = max(0.0, inside) / whole if whole > 0 else 1.0
+    return Line(
+        row.user, 1, max(0.0, inside), row.cpu_seconds * share, row.memory_gib_seconds * share
+    )
+
+
+def _sum(line: Line, part: Line) -> Line:
+    return Line(
+        line.name,
+        line.sessions + part.sessions,
+        line.seconds + part.seconds,
+        line.cpu_seconds + part.cpu_seconds,
+        line.memory_gib_seconds + part.memory_gib_seconds,
+    )

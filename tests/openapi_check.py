@@ -46,7 +46,9 @@ def template_of(document: Json, path: str) -> str | None:
 def _judge(document: Json, registry: "Registry[Any]", response: AnyResponse) -> None:
     request, status = response.request, str(response.status_code)
     method = "get" if request.method == "HEAD" else request.method.lower()
-    template = template_of(document, request.url.path)
+    # As it was sent: an encoded slash is part of one segment.
+    path = request.url.raw_path.decode().partition("?")[0]
+    template = template_of(document, path)
     operation = document["paths"][template].get(method) if template else None
     what = f"{request.method} {request.url.path} -> {status}"
     if operation is None:

@@ -19,9 +19,10 @@ from typing import Any
 import httpx
 import openapi_check
 
-from control_plane.trial import fit, host, leftovers
-from control_plane.trial.demo import remoteappdb
-from control_plane.trial.places import CLONE, PortalOptions
+from control_plane.domain.entities import SCOPES
+from control_plane.trial import fit, host, leftovers, programs
+from control_plane.trial.account import environment
+from control_plane.trial.places import CLONE, PortalOptions, command
 from control_plane.trial.portal import Portal
 from control_plane.web import openapi
 from control_plane.web.app import API
@@ -40,6 +41,7 @@ class RunningPortal:
 
     portal: Portal
     dora: str
+    volumes: Path
     grants: dict[tuple[str, str], str] = field(default_factory=dict)
     _clients: ExitStack = field(default_factory=ExitStack)
     _tokens: dict[str, str] = field(default_factory=dict)
@@ -98,17 +100,25 @@ class RunningPortal:
         return self.guest(Authorization=f"Bearer {self.token(name)}")
 
     def token(self, name: str) -> str:
-        """Return a token for starting and stopping; one a person."""
+        """Return a token for starting and stopping, an administrator's for all; one a person."""
         if name not in self._tokens:
             credentials = (self.sign_in_name(name), self.password(name))
-            answer = self.guest().post("/api/v1/tokens", json={"name": "tests"}, auth=credentials)
+            scopes = {"scopes": list(SCOPES)} if name == "admin" else {}
+            body = {"name": "tests", **scopes}
+            answer = self.guest().post("/api/v1/tokens", json=body, auth=credentials)
             assert answer.status_code == 201, answer.text
             self._tokens[name] = answer.json()["token"]
         return self._tokens[name]
 
     def remoteappdb(self, *words: str, line: str = "") -> str:
-        """Run a verb on the portal's own database; return what it prints."""
-        return remoteappdb(self.portal.places.database, *words, line=line)
+        """Run a verb with the portal's own settings; return what it prints."""
+        places = self.portal.places
+        own = environment(
+            REMOTEAPP_SETTINGS=str(places.settings),
+            STATE_DIRECTORY=str(places.state),
+            CREDENTIALS_DIRECTORY=str(places.credentials),
+        )
+        return programs.must([command("remoteappdb"), *words], line=line, environment=own)
 
     def start(self, name: str, image: str = HELLO, **options: str) -> dict[str, Any]:
         """Start an application and wait until it is ready; return the session."""
@@ -163,10 +173,11 @@ def running(**options: Any) -> Iterator[RunningPortal]:
         undo.enter_context(service_account())
         dora = undo.enter_context(system_user("dora-has-a-long-password"))
         undo.enter_context(host.pam_service())
-        portal = Portal(_options(undo, options))
+        volumes = undo.enter_context(mountable())
+        portal = Portal(_options(undo, options, volumes))
         undo.callback(leftovers.sweep, portal.options.realm, volumes=True)
         portal.prepare()
-        live = RunningPortal(portal, dora)
+        live = RunningPortal(portal, dora, volumes)
         _people(live)
         undo.callback(_keep_logs, portal)
         undo.enter_context(portal)
@@ -197,6 +208,14 @@ def system_user(password: str) -> Iterator[str]:
         subprocess.run(["userdel", "--remove", name], check=True, capture_output=True)
 
 
+@contextmanager
+def mountable() -> Iterator[Path]:
+    """Make a directory that grants may mount from: root's alone, all the way up."""
+    with tempfile.TemporaryDirectory(prefix="remoteapp-test-", dir="/srv") as made:
+        Path(made).chmod(0o755)
+        yield Path(made)
+
+
 def free_port() -> int:
     """Return a port that nobody listens on."""
     with socket.socket() as one:
@@ -204,7 +223,7 @@ def free_port() -> int:
         return int(one.getsockname()[1])
 
 
-def _options(undo: ExitStack, options: dict[str, Any]) -> PortalOptions:
+def _options(undo: ExitStack, options: dict[str, Any], volumes: Path) -> PortalOptions:
     account, obstacle = fit.chosen()
     assert not obstacle, f"the service's account cannot run the control plane: {obstacle}"
     # Not pytest's own directory: the service's account could not enter it.
@@ -218,9 +237,10 @@ def _options(undo: ExitStack, options: dict[str, Any]) -> PortalOptions:
         "account": account,
         "restart": False,
         "signin_rate": "",
-        "settings": {"engine": {"start_timeout": 20}},
     }
-    return PortalOptions(**own | options)
+    settings = {"engine": {"start_timeout": 20}} | options.pop("settings", {})
+    settings.setdefault("volumes", {"roots": [str(volumes)]})
+    return PortalOptions(**own | options, settings=settings)
 
 
 def _people(live: RunningPortal) -> None:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
+from typing import get_args
 
 import click
 import pytest
@@ -21,13 +22,15 @@ GUIDE = (ROOT / "control_plane" / "README.md").read_text()
 README = (ROOT / "README.md").read_text()
 
 
-def settings() -> Iterator[str]:
-    for name, field in Settings.model_fields.items():
-        section = field.annotation
-        if isinstance(section, type) and issubclass(section, BaseModel):
-            yield from (f"{name}.{key}" for key in section.model_fields)
+def settings(model: type[BaseModel] = Settings, above: str = "") -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        key = above + (field.alias or name)
+        kinds = (field.annotation, *get_args(field.annotation))
+        sections = [one for one in kinds if isinstance(one, type) and issubclass(one, BaseModel)]
+        if sections:
+            yield from settings(sections[0], f"{key}.")
         else:
-            yield name
+            yield key
 
 
 def documented_settings() -> set[str]:

@@ -1,6 +1,7 @@
 """The tables of accounting as peewee sees them; the migrations alone make them.
 
-Invariant: a column has the name of its entity's field.
+Invariant: a column has the name of its entity's field; a policy's `digest` and a grant's
+`grantee` are never NULL, so that what is unique by them is so.
 """
 # ruff: noqa: D106 - `Meta` is peewee's own word
 
@@ -8,9 +9,11 @@ import peewee
 
 from control_plane.adapters.columns import JsonField
 
+EVERYONE = "everyone"
+
 
 class UserRow(peewee.Model):
-    """A user; the grants go with it."""
+    """A user; memberships and grants go with it."""
 
     id = peewee.AutoField()
     name = peewee.CharField(unique=True)
@@ -22,6 +25,27 @@ class UserRow(peewee.Model):
 
     class Meta:
         table_name = "users"
+
+
+class GroupRow(peewee.Model):
+    """A group; memberships and grants go with it."""
+
+    id = peewee.AutoField()
+    name = peewee.CharField(unique=True)
+
+    class Meta:
+        table_name = "groups"
+
+
+class MembershipRow(peewee.Model):
+    """A user is in a group."""
+
+    user = peewee.ForeignKeyField(UserRow, on_delete="CASCADE")
+    group = peewee.ForeignKeyField(GroupRow, on_delete="CASCADE")
+
+    class Meta:
+        table_name = "memberships"
+        primary_key = peewee.CompositeKey("user", "group")
 
 
 class GivenUidRow(peewee.Model):
@@ -51,7 +75,7 @@ class ApplicationRow(peewee.Model):
 
 
 class PolicyRow(peewee.Model):
-    """A policy, shared by every grant that has just these values."""
+    """A policy, shared by every grant that has just these values; `digest` is theirs."""
 
     id = peewee.AutoField()
     allow_home = peewee.BooleanField()
@@ -60,16 +84,28 @@ class PolicyRow(peewee.Model):
     cpus = peewee.DoubleField(null=True)
     pids = peewee.IntegerField(null=True)
     max_sessions = peewee.IntegerField(null=True)
+    volumes = JsonField()
+    allow_startup_data = peewee.BooleanField()
+    app_license = peewee.TextField()
+    network = peewee.CharField(null=True)
+    max_lifetime = peewee.BigIntegerField(null=True)
+    digest = peewee.CharField(unique=True)
 
     class Meta:
         table_name = "policies"
 
 
 class GrantRow(peewee.Model):
-    """A user may start an application under a policy."""
+    """Someone may start an application under a policy.
+
+    `grantee` is `user:<key>`, `group:<key>` or `everyone`; the foreign key beside it is what
+    takes the grant along with its user or group.
+    """
 
     id = peewee.CharField(primary_key=True)
-    user = peewee.ForeignKeyField(UserRow, on_delete="CASCADE")
+    grantee = peewee.CharField()
+    user = peewee.ForeignKeyField(UserRow, null=True, on_delete="CASCADE")
+    group = peewee.ForeignKeyField(GroupRow, null=True, on_delete="CASCADE")
     application = peewee.ForeignKeyField(ApplicationRow, on_delete="CASCADE")
     policy = peewee.ForeignKeyField(PolicyRow, on_delete="RESTRICT")
 
@@ -77,4 +113,4 @@ class GrantRow(peewee.Model):
         table_name = "grants"
 
 
-MODELS = (UserRow, GivenUidRow, ApplicationRow, PolicyRow, GrantRow)
+MODELS = (UserRow, GroupRow, MembershipRow, GivenUidRow, ApplicationRow, PolicyRow, GrantRow)

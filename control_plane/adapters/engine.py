@@ -4,33 +4,39 @@ Invariant: nothing without this realm's label is ever touched, and `run` leaves 
 container or nothing.
 """
 
-import logging
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from datetime import datetime
 from functools import cached_property
+from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
 
-import docker
 import requests
-from docker.errors import APIError, DockerException, ImageNotFound, NotFound
-from docker.types import EndpointConfig, IPAMConfig, IPAMPool, Mount, NetworkingConfig
+from docker.errors import APIError, NotFound, create_api_error_from_http_exception
+from docker.types import EndpointConfig, Mount, NetworkingConfig
 
-from control_plane.adapters import identity
+from control_plane.adapters import docker_networks, docker_usage, identity
+from control_plane.adapters.docker_api import (
+    HOLDER,
+    REALM,
+    Connection,
+    gone_is_fine,
+    image_of,
+    refused,
+    translated,
+)
 from control_plane.domain.containers import WORKSPACE, ContainerSpec, HomeMount
-from control_plane.domain.entities import Image
+from control_plane.domain.entities import Image, Network, Sample, Volume
 from control_plane.domain.labels import RUN
 from control_plane.domain.ports import Container
-from control_plane.errors import EngineUnavailableError, ImageMissingError, StartError
+from control_plane.errors import EngineUnavailableError
 
-log = logging.getLogger(__name__)
-
-REALM = RUN + "realm"
 IDENTITIES = Path("/var/lib/remoteapp/identities")
-# Sixteen private ranges of 4 094 addresses; the first that the engine has free is taken.
-RANGES = tuple(f"10.213.{16 * number}.0/20" for number in range(16))
+# Nobody has this address (RFC 5737). Engines before 26.0 ask a resolver on the host's loopback in
+# the name of containers that have no way out (CVE-2024-29018).
+_NO_RESOLVER = "192.0.2.1"
 
 
 class DockerEngine:
@@ -43,46 +49,48 @@ class DockerEngine:
         *,
         directory: Path = IDENTITIES,
         timeout: float = 60,
+        cgroups: Path = docker_usage.CGROUPS,
     ) -> None:
         """Connect at the first use, so that an engine that is away is no obstacle now.
 
-        `directory` is ours to keep small files in that containers mount.
+        `directory` is ours to keep small files in that containers mount; `cgroups` is where the
+        kernel counts what they use, if the engine is this machine's.
         """
         self.realm = realm
+        self._connection = Connection(host, timeout)
         self._directory = directory
-        self._host = host
-        self._timeout = timeout
-        self._network = f"remoteapp-{realm}"
-        self._range = ""
+        self._cgroups = cgroups
+        self._networks = docker_networks.names(realm)
+        self._range: IPv4Network | None = None
         self._homes: set[tuple[str, int]] = set()
         self._identities: dict[str, identity.Accounts] = {}
         self._lock = threading.Lock()
 
     def check(self) -> None:
         """Raise EngineUnavailableError when the engine does not answer."""
-        with _translated():
+        with translated():
             self._api.ping()
 
     def session_range(self) -> str:
-        """Return the range of the session network, which is made if it lacks."""
-        if self._range:
-            return self._range
-        with _translated(), self._lock:
-            self._range = self._found_range() or self._make_network()
-        return self._range
+        """Return the range that holds both session networks, which are made if they lack."""
+        return str(self._whole_range())
+
+    def range_of(self, network: Network) -> str:
+        """Return the half of the session range that the sessions on this network get."""
+        return str(docker_networks.halves(self._whole_range())[network])
 
     def image(self, name: str) -> Image:
         """Return what the engine knows of an image; ImageMissingError."""
-        with _translated(image=name):
+        with translated(image=name):
             found = self._api.inspect_image(name)
         return Image(found["Id"], name, found["Config"].get("Labels") or {})
 
     def images(self) -> Mapping[str, Image]:
         """Return every image by each of its names, and by those without `:latest`."""
-        with _translated():
+        with translated():
             found = self._api.images()
         return {
-            name: Image(one["Id"], name, one.get("Labels") or {})
+            name: image_of(one, name)
             for one in found
             for tag in one.get("RepoTags") or ()
             for name in {tag, tag.removesuffix(":latest")}
@@ -90,96 +98,134 @@ class DockerEngine:
 
     def run(self, spec: ContainerSpec) -> str:
         """Create and start a container; on an error nothing of it is left."""
-        with _translated(image=spec.image):
+        with translated(image=spec.image):
             self._prepare_home(spec)
             container = self._create(spec)
             try:
                 self._api.start(container)
             except BaseException:
-                self._range = ""  # perhaps the network is what is gone
+                self._range = None  # perhaps the network is what is gone
                 self._api.remove_container(container, force=True, v=True)
                 raise
         return container
 
     def containers(self) -> Sequence[Container]:
         """Return this realm's containers, running or not."""
-        with _translated():
+        with translated():
             found = self._api.containers(all=True, filters={"label": f"{REALM}={self.realm}"})
-        return [self._container(one) for one in found]
+        return [self._container(one) for one in found if HOLDER not in one["Labels"]]
 
     def signal(self, container_id: str, name: str) -> None:
         """Send a signal; one that is gone or has ended is no error."""
-        with _translated(), _gone_is_fine():
+        with translated(), gone_is_fine():
             self._api.kill(container_id, name)
 
     def remove(self, container_id: str) -> None:
         """Kill and remove, with the anonymous volumes; one that is gone is no error."""
-        with _translated(), _gone_is_fine():
+        with translated(), gone_is_fine():
             self._api.remove_container(container_id, force=True, v=True)
+
+    def limit(self, container_id: str, memory: int, cpus: float, pids: int) -> None:
+        """Put other limits on a container; one that is gone is no error.
+
+        StartError when the kernel refuses, as it does where more memory is in use already.
+        """
+        limits = {
+            "Memory": memory,
+            "MemorySwap": memory,  # the same number: no swap
+            "NanoCpus": self._nano_cpus(cpus),
+            "PidsLimit": pids,
+        }
+        with translated(), suppress(NotFound):
+            try:
+                self._update(container_id, limits)
+            except APIError as error:
+                if error.is_server_error():
+                    raise refused(error) from error
+                raise
+
+    def detach(self, container_id: str) -> None:
+        """Cut a container off its session network; cut off already or gone is no error."""
+        with translated(), gone_is_fine():
+            found = self._api.inspect_container(container_id)["NetworkSettings"]["Networks"]
+            for name in set(self._networks.values()) & set(found):
+                self._api.disconnect_container_from_network(container_id, name)
+
+    def attach(self, container_id: str, network: Network, address: str) -> None:
+        """Connect a container at a new address, whether it was cut off before or not."""
+        self.session_range()
+        self.detach(container_id)
+        with translated():
+            try:
+                self._api.connect_container_to_network(
+                    container_id, self._networks[network], ipv4_address=address
+                )
+            except APIError:
+                self._range = None  # perhaps the network is what is gone
+                raise
+
+    def sample(self, container_id: str) -> Sample | None:
+        """Return what a container has used; None when it has ended or is gone."""
+        with translated(), suppress(NotFound):
+            state = self._api.inspect_container(container_id)["State"]
+            if state["Running"]:
+                return docker_usage.from_files(
+                    container_id, state["Pid"], self._cgroups
+                ) or docker_usage.from_statistics(self._api.stats(container_id, stream=False))
+        return None
 
     def log(self, container_id: str, tail: int) -> str:
         """Return the last lines of the output; empty when the container is gone."""
-        with _translated(), _gone_is_fine():
+        with translated(), gone_is_fine():
             output: bytes = self._api.logs(container_id, tail=tail)
             return output.decode(errors="replace")
         return ""
 
     def exit_status(self, container_id: str) -> int:
         """Return the status a container ended with; 0 when it is gone."""
-        with _translated(), suppress(NotFound):
+        with translated(), suppress(NotFound):
             return int(self._api.inspect_container(container_id)["State"]["ExitCode"])
         return 0
 
     def ends(self, since: datetime) -> Iterator[str]:
         """Yield the id of each container of this realm that ends, from `since` on."""
         filters = {"type": "container", "event": "die", "label": f"{REALM}={self.realm}"}
-        with _translated(), closing(self._client(None)) as client:
+        with translated(), closing(self._connection.patient()) as client:
             for event in client.events(since=since, filters=filters, decode=True):
                 yield event["Actor"]["ID"]
         raise EngineUnavailableError("The engine closed its stream of events.")
 
     def close(self) -> None:
         """Close the connections to the engine."""
-        if "_api" in self.__dict__:
-            self._api.close()
+        self._connection.close()
+
+    @property
+    def _api(self) -> Any:
+        return self._connection.api
 
     @cached_property
-    def _cpus(self) -> int:
+    def _most_cpus(self) -> int:
         """What the engine's host has: it refuses a container that asks for more."""
         return int(self._api.info()["NCPU"])
 
-    @cached_property
-    def _api(self) -> Any:
-        return self._client(self._timeout)
+    def _nano_cpus(self, cpus: float) -> int:
+        return int(min(cpus, self._most_cpus) * 1e9)
 
-    def _client(self, timeout: float | None) -> Any:
-        environment = docker.utils.kwargs_from_env()
-        if self._host:
-            environment["base_url"] = self._host
-        return docker.APIClient(version="auto", timeout=timeout, **environment)
+    def _whole_range(self) -> IPv4Network:
+        known = self._range
+        if known is None:
+            with translated(), self._lock:
+                known = self._range = docker_networks.provided(self._api, self.realm)
+        return known
 
-    def _found_range(self) -> str:
-        found = self._api.networks(names=[self._network])
-        exact = [one for one in found if one["Name"] == self._network]
-        return str(exact[0]["IPAM"]["Config"][0]["Subnet"]) if exact else ""
-
-    def _make_network(self) -> str:
-        for subnet in RANGES:
-            with suppress(APIError):  # it overlaps another network: the next one
-                self._api.create_network(
-                    self._network,
-                    driver="bridge",
-                    options={"com.docker.network.bridge.enable_icc": "false"},
-                    ipam=IPAMConfig(pool_configs=[IPAMPool(subnet=subnet)]),
-                    labels={REALM: self.realm},
-                    check_duplicate=True,
-                )
-                log.info("network made name=%s range=%s", self._network, subnet)
-                return subnet
-        raise EngineUnavailableError(
-            "No range is free for the session network.",
-            f"Remove a network of the engine that overlaps {RANGES[0]} to {RANGES[-1]}.",
-        )
+    def _update(self, container_id: str, limits: Mapping[str, int]) -> None:
+        """Ask what the SDK's own verb leaves out: it knows neither `NanoCpus` nor `PidsLimit`."""
+        url = f"{self._api.base_url}/v{self._api.api_version}/containers/{container_id}/update"
+        answer = self._api.post(url, json=limits, timeout=self._api.timeout)
+        try:
+            answer.raise_for_status()
+        except requests.HTTPError as error:
+            create_api_error_from_http_exception(error)  # it raises
 
     def _create(self, spec: ContainerSpec) -> str:
         container: str = self._api.create_container(
@@ -190,30 +236,35 @@ class DockerEngine:
             environment=dict(spec.environment),
             labels=dict(spec.labels),
             host_config=self._host_config(spec),
-            networking_config=self._networking(spec.address),
+            networking_config=self._networking(spec),
             working_dir=spec.home_directory,
         )["Id"]
         return container
 
     def _host_config(self, spec: ContainerSpec) -> Any:
-        home = [_mount(spec.home)] if spec.home else []
         return self._api.create_host_config(
             cap_drop=["ALL"],
             security_opt=["no-new-privileges"],
             init=True,
             mem_limit=spec.memory,
             memswap_limit=spec.memory,  # the same number: no swap
-            nano_cpus=int(min(spec.cpus, self._cpus) * 1e9),
+            nano_cpus=self._nano_cpus(spec.cpus),
             pids_limit=spec.pids,
             group_add=[str(gid) for gid in spec.gids],
-            mounts=[*identity.mounts(self._accounts(spec), spec, self._directory), *home],
+            mounts=[
+                *identity.mounts(self._accounts(spec), spec, self._directory),
+                *([_mount(spec.home)] if spec.home else []),
+                *map(_bind, spec.volumes),
+            ],
             tmpfs={} if spec.home else {spec.home_directory: _own_directory(spec)},
-            network_mode=self._network,
+            network_mode=self._networks[spec.network],
+            dns=[_NO_RESOLVER] if spec.network == "none" else None,
             log_config={"Type": "json-file", "Config": {"max-size": "10m", "max-file": "2"}},
         )
 
-    def _networking(self, address: str) -> Any:
-        return NetworkingConfig({self._network: EndpointConfig("1.41", ipv4_address=address)})
+    def _networking(self, spec: ContainerSpec) -> Any:
+        endpoint = EndpointConfig("1.41", ipv4_address=spec.address)
+        return NetworkingConfig({self._networks[spec.network]: endpoint})
 
     def _accounts(self, spec: ContainerSpec) -> identity.Accounts:
         if spec.image not in self._identities:
@@ -251,57 +302,36 @@ class DockerEngine:
             self._api.remove_container(holder, force=True, v=True)  # those without a name
 
     def _container(self, found: Mapping[str, Any]) -> Container:
-        network = found["NetworkSettings"]["Networks"].get(self._network) or {}
-        address = (network.get("IPAMConfig") or {}).get("IPv4Address") or network.get("IPAddress")
         return Container(
             id=found["Id"],
             running=found["State"] in ("running", "paused", "restarting"),
             started=found["State"] != "created",
             labels=found["Labels"],
-            address=address or "",
+            address=self._address(found["NetworkSettings"]["Networks"]),
         )
+
+    def _address(self, found: Mapping[str, Any]) -> str:
+        none: Mapping[str, Any] = {}
+        on = next((found[name] for name in self._networks.values() if name in found), none)
+        configured = on.get("IPAMConfig") or {}
+        return configured.get("IPv4Address") or on.get("IPAddress") or ""
 
 
 def _mount(home: HomeMount) -> Mount:
     if home.is_volume:
         # Without no_copy the image's own /workspace overwrites owner and mode of an empty volume.
         return Mount(WORKSPACE, home.source, type="volume", no_copy=True)
-    return Mount(WORKSPACE, home.source, type="bind")
+    return _bound(home.source, WORKSPACE, read_only=False)
+
+
+def _bind(volume: Volume) -> Mount:
+    return _bound(volume.source, volume.target, read_only=volume.mode == "ro")
+
+
+def _bound(source: str, target: str, *, read_only: bool) -> Mount:
+    """Mount what is there: the engine makes no source, and nothing mounted inside comes out."""
+    return Mount(target, source, type="bind", read_only=read_only, propagation="rprivate")
 
 
 def _own_directory(spec: ContainerSpec) -> str:
     return f"uid={spec.uid},gid={spec.gid},mode=0700,nosuid,nodev,exec"
-
-
-@contextmanager
-def _translated(image: str = "") -> Iterator[None]:
-    try:
-        yield
-    except ImageNotFound as error:
-        raise ImageMissingError(image) from error
-    except APIError as error:
-        if error.is_client_error():
-            raise StartError("engine", f"The engine refused: {error.explanation}") from error
-        raise _away() from error
-    except (DockerException, requests.RequestException) as error:
-        raise _away() from error
-    except OSError as error:
-        raise StartError("engine", f"The container could not be prepared: {error}") from error
-
-
-def _away() -> EngineUnavailableError:
-    return EngineUnavailableError(
-        "The container engine does not answer.", "It is tried again; see the engine's log."
-    )
-
-
-@contextmanager
-def _gone_is_fine() -> Iterator[None]:
-    try:
-        yield
-    except NotFound:
-        return
-    except APIError as error:
-        # 409: it is not running, or its removal is under way.
-        if error.status_code != requests.codes.conflict:
-            raise

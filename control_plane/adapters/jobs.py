@@ -12,7 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from control_plane.adapters.readiness import answers
-from control_plane.domain.ports import After, Answer, End, Job, Outcome, Wait
+from control_plane.domain.jobs import After, Answer, End, Job, Outcome, Wait
 
 log = logging.getLogger(__name__)
 
@@ -21,6 +21,8 @@ Probe = Callable[[str, int, str], Coroutine[Any, Any, bool]]
 # One core can ask about this many times a second beside all else; below that, every 10 ms.
 _PROBES_PER_SECOND = 400
 _TIGHTEST = 0.01
+# What waits a second for the engine is done by so many threads at once.
+_BESIDE = 8
 
 
 class LoopJobs:
@@ -33,6 +35,7 @@ class LoopJobs:
         self._loop = loop
         self._answers_now = probe
         self._executor = ThreadPoolExecutor(workers, thread_name_prefix="job")
+        self._beside = ThreadPoolExecutor(_BESIDE, thread_name_prefix="beside")
         self._lock = threading.Lock()
         self._last: dict[str, Future[None]] = {}
         self._answers: dict[str, asyncio.Future[Outcome]] = {}
@@ -49,6 +52,10 @@ class LoopJobs:
         work.add_done_callback(lambda done: self._forget(session_id, done))
         return work
 
+    def aside(self, work: Callable[[], None]) -> Future[None]:
+        """Run something that may take a second beside the jobs, a few at a time."""
+        return self._beside.submit(work)
+
     def busy(self, session_id: str) -> bool:
         """Whether a job is under way or waiting for that session."""
         return session_id in self._last
@@ -60,6 +67,7 @@ class LoopJobs:
     def close(self) -> None:
         """Let the steps under way finish; what waits is continued at the next start."""
         self._executor.shutdown(wait=True, cancel_futures=True)
+        self._beside.shutdown(wait=True, cancel_futures=True)
 
     async def _run(self, session_id: str, job: Job, before: Future[None] | None) -> None:
         if before and not before.done():

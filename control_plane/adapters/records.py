@@ -3,37 +3,56 @@
 Invariant: people stand here by name, so that ledger and audit outlive an account.
 """
 
-from collections.abc import Sequence
-from dataclasses import asdict, fields
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import asdict
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
 import peewee
 
-from control_plane.adapters.database import Database, delete, put
+from control_plane.adapters.database import Database, delete, insert, put
+from control_plane.adapters.records_ledgers import (
+    audit_fitting,
+    entity,
+    session_of,
+    session_row,
+    token_of,
+    usage_between,
+    usage_of,
+)
 from control_plane.adapters.records_rows import (
+    AnnouncementRow,
     AttemptRow,
     AuditLogRow,
     CursorRow,
+    HomeTaskRow,
+    KeptRow,
+    LinkRow,
     PasswordRow,
     SessionRow,
     SignInRow,
     TokenRow,
+    UidRow,
     UsageLedgerRow,
 )
 from control_plane.domain.entities import (
     LIVING,
+    Announcement,
     AuditRow,
-    Failure,
+    HomeTask,
+    Link,
     Session,
     SignIn,
     State,
     Token,
     UsageRow,
 )
+from control_plane.domain.names import shown
+from control_plane.errors import ConflictError
 
+_ROWS_AT_ONCE = 500
 _ENDED = (State.STOPPED, State.FAILED)
-T = TypeVar("T", AuditRow, SignIn, UsageRow)
+_ANNOUNCEMENT = 1  # the key of the only row
 
 
 class PeeweeRecords:
@@ -45,12 +64,11 @@ class PeeweeRecords:
 
     def add_session(self, session: Session) -> None:
         """Write a new session's record; ConflictError when the id is there already."""
-        self._insert(SessionRow, asdict(session))
+        self._insert(SessionRow, session_row(session))
 
     def save_session(self, session: Session) -> None:
         """Replace the record of that id, or write it when there is none."""
-        with self._database.writing() as db:
-            put(db, SessionRow, SessionRow.id, asdict(session))
+        self._put(SessionRow, SessionRow.id, session_row(session))
 
     def session(self, session_id: str) -> Session | None:
         """Return one record."""
@@ -76,7 +94,7 @@ class PeeweeRecords:
     def addresses_ended_since(self, since: datetime) -> Sequence[str]:
         """Return the addresses of the sessions that ended after `since`."""
         query = SessionRow.select(SessionRow.address).where(SessionRow.ended_at > since).distinct()
-        return [row.address for row in self._rows(query.order_by(SessionRow.address))]
+        return sorted(row.address for row in self._rows(query))
 
     def cursor(self, name: str) -> int:
         """Return a named counter; 0 before it was ever set."""
@@ -86,8 +104,7 @@ class PeeweeRecords:
 
     def set_cursor(self, name: str, value: int) -> None:
         """Set a named counter."""
-        with self._database.writing() as db:
-            put(db, CursorRow, CursorRow.name, {"name": name, "value": value})
+        self._put(CursorRow, CursorRow.name, {"name": name, "value": value})
 
     def add_signin(self, signin: SignIn) -> None:
         """Write a sign-in."""
@@ -103,7 +120,7 @@ class PeeweeRecords:
 
     def signins(self, now: datetime) -> Sequence[SignIn]:
         """Return the sign-ins that have not expired, and forget those that have."""
-        found = [_entity(SignIn, row) for row in self._rows(SignInRow.select())]
+        found = [entity(SignIn, row) for row in self._rows(SignInRow.select())]
         living = [signin for signin in found if now < signin.expires_at]
         if len(living) < len(found):  # else nothing is written, and no watcher wakes
             self._delete(SignInRow, SignInRow.expires_at <= now)
@@ -117,15 +134,16 @@ class PeeweeRecords:
 
     def set_password(self, user: str, digest: str) -> None:
         """Set or replace it."""
-        with self._database.writing() as db:
-            put(db, PasswordRow, PasswordRow.user, {"user": user, "digest": digest})
+        self._put(PasswordRow, PasswordRow.user, {"user": user, "digest": digest})
 
     def forget_user(self, user: str) -> None:
-        """Remove password, sign-ins and tokens; ledger and audit stay."""
+        """Remove all but ledger, audit and living sessions: what goes by this name only."""
         with self._database.writing() as db:
-            delete(db, PasswordRow, PasswordRow.user == user)
-            delete(db, SignInRow, SignInRow.user == user)
-            delete(db, TokenRow, TokenRow.user == user)
+            for model in (PasswordRow, SignInRow, TokenRow, LinkRow):
+                delete(db, model, model.user == user)
+            delete(db, KeptRow, KeptRow.key == f"user:{user}")
+            ended = SessionRow.state.in_(_ENDED)
+            delete(db, SessionRow, (SessionRow.owner == user) & ended)
 
     def add_token(self, token: Token) -> None:
         """Write a token."""
@@ -134,7 +152,8 @@ class PeeweeRecords:
     def tokens(self, now: datetime) -> Sequence[Token]:
         """Return the tokens that have not expired, oldest first."""
         query = TokenRow.select().where(TokenRow.expires_at > now)
-        return [_token(row) for row in self._rows(query.order_by(TokenRow.created_at, TokenRow.id))]
+        rows = self._rows(query.order_by(TokenRow.created_at, TokenRow.id))
+        return [token_of(row) for row in rows]
 
     def remove_token(self, user: str, token_id: str) -> bool:
         """Remove that user's token; False when there is none."""
@@ -150,70 +169,170 @@ class PeeweeRecords:
 
     def attempts(self, name: str, address: str, since: datetime) -> tuple[int, int]:
         """Return the attempts since then: of this pair, and of the address with any name."""
-        recent = (AttemptRow.address == address) & (AttemptRow.at >= since)
-        query = AttemptRow.select(
-            peewee.fn.COUNT(AttemptRow.name).filter(AttemptRow.name == name).alias("pair"),
-            peewee.fn.COUNT(AttemptRow.name).alias("address"),
-        ).where(recent)
-        (row,) = self._rows(query.dicts())
-        return row["pair"], row["address"]
+        of_pair = peewee.Case(None, [(AttemptRow.name == name, 1)])  # else NULL: not counted
+        query: Any = AttemptRow.select(
+            peewee.fn.COUNT(of_pair), peewee.fn.COUNT(AttemptRow.name)
+        ).where(AttemptRow.address == address, AttemptRow.at >= since)
+        ((pair, all_names),) = self._rows(query.tuples())
+        return pair, all_names
 
     def forget_attempts(self, name: str, address: str, before: datetime) -> None:
         """Forget the attempts of this pair, and every one that is older than `before`."""
         pair = (AttemptRow.name == name) & (AttemptRow.address == address)
         self._delete(AttemptRow, pair | (AttemptRow.at < before))
 
-    def add_usage(self, row: UsageRow) -> None:
-        """Write a line of the ledger; a second one for the same session changes nothing."""
-        with self._database.writing() as db:
-            UsageLedgerRow.insert(asdict(row)).on_conflict_ignore().execute(db)
+    def reserve_uid(self, user: str, first: int, last: int, taken: Callable[[int], bool]) -> int:
+        """Return the uid of a user whose accounting keeps none: the same for ever.
 
-    def usage(self) -> Sequence[UsageRow]:
-        """Return the ledger by the session's start, oldest first."""
-        order = UsageLedgerRow.started_at, UsageLedgerRow.session_id
-        rows = self._rows(UsageLedgerRow.select().order_by(*order))
-        return [_entity(UsageRow, row) for row in rows]
+        ConflictError when none is left that was never given here.
+        """
+        while True:  # until no other process was faster
+            given = {row.user: row.uid for row in self._rows(UidRow.select())}
+            if user in given:
+                return int(given[user])
+            uid = _free_uid(set(given.values()), first, last, taken)
+            with self._database.writing() as db:
+                same = (UidRow.user == user) | (UidRow.uid == uid)
+                if not UidRow.select().where(same).get_or_none(db):
+                    insert(db, UidRow, [{"user": user, "uid": uid}])
+                    return uid
+
+    def link(self, issuer: str, subject: str) -> Link | None:
+        """Return whom an account elsewhere signs in."""
+        same = (LinkRow.issuer == issuer) & (LinkRow.subject == subject)
+        found = self._rows(LinkRow.select().where(same))
+        return entity(Link, found[0]) if found else None
+
+    def add_link(self, link: Link) -> None:
+        """Link an account elsewhere; ConflictError when its subject is linked already."""
+        if self.link(link.issuer, link.subject):
+            raise ConflictError(
+                f"The account {shown(link.subject)} of {shown(link.issuer)} is linked already."
+            )
+        self._insert(LinkRow, asdict(link))
+
+    def keep_running(self, keys: Collection[str]) -> None:
+        """Note what shall compute on: `user:<name>` or `grant:<id>`; again is no error."""
+        with self._database.writing() as db:
+            for key in sorted(set(keys)):
+                put(db, KeptRow, KeptRow.key, {"key": key})
+
+    def kept_running(self) -> frozenset[str]:
+        """Return what shall compute on."""
+        return frozenset(row.key for row in self._rows(KeptRow.select()))
+
+    def end_keeping(self, keys: Collection[str]) -> None:
+        """Forget that; an unknown key is no error."""
+        self._delete(KeptRow, KeptRow.key.in_(list(keys)))
+
+    def add_home_task(self, task: HomeTask) -> None:
+        """Note what becomes of a home; a second task for the same volume replaces the first."""
+        self._put(HomeTaskRow, HomeTaskRow.volume, asdict(task))
+
+    def home_tasks(self) -> Sequence[HomeTask]:
+        """Return what is still to be done, oldest first."""
+        found = [entity(HomeTask, row) for row in self._rows(HomeTaskRow.select())]
+        return sorted(found, key=lambda task: (task.at, task.volume))
+
+    def end_home_task(self, volume: str) -> None:
+        """Forget it; an unknown volume is no error."""
+        self._delete(HomeTaskRow, HomeTaskRow.volume == volume)
+
+    def announcement(self) -> Announcement | None:
+        """Return what is told to everyone; whether it is over is for the reader to see."""
+        found = self._rows(AnnouncementRow.select())
+        return Announcement(found[0].text, found[0].until) if found else None
+
+    def announce(self, announcement: Announcement | None) -> None:
+        """Replace it; None takes it back."""
+        if announcement is None:
+            self._delete(AnnouncementRow, AnnouncementRow.id == _ANNOUNCEMENT)
+        else:
+            row = {"id": _ANNOUNCEMENT, **asdict(announcement)}
+            self._put(AnnouncementRow, AnnouncementRow.id, row)
+
+    def save_usage(self, row: UsageRow) -> None:
+        """Replace the ledger's line of that session, or write it when there is none."""
+        self._put(UsageLedgerRow, UsageLedgerRow.session_id, asdict(row))
+
+    def usage_of(self, session_id: str) -> UsageRow | None:
+        """Return one line of the ledger."""
+        same = UsageLedgerRow.session_id == session_id
+        found = self._rows(UsageLedgerRow.select().where(same))
+        return usage_of(found[0]) if found else None
+
+    def usage(
+        self, since: datetime | None = None, until: datetime | None = None
+    ) -> Sequence[UsageRow]:
+        """Return the lines that lie at least partly in [since, until), oldest first."""
+        return [usage_of(row) for row in self._rows(usage_between(since, until))]
 
     def add_audit(self, row: AuditRow) -> None:
-        """Write an act."""
-        self._insert(AuditLogRow, asdict(row))
+        """Write an act; nothing changes or removes it any more."""
+        self.add_audits([row])
 
-    def audit(self) -> Sequence[AuditRow]:
-        """Return the acts as they were written, oldest first."""
-        rows = self._rows(AuditLogRow.select().order_by(AuditLogRow.id))
-        return [_entity(AuditRow, row) for row in rows]
+    def add_audits(self, rows: Sequence[AuditRow]) -> None:
+        """Write acts in their order, all or none."""
+        with self._database.writing() as db:
+            for some in peewee.chunked([asdict(row) for row in rows], _ROWS_AT_ONCE):
+                AuditLogRow.insert_many(some).execute(db)
+
+    def audit(  # noqa: PLR0913 - the filters of the administration's page
+        self,
+        *,
+        actor: str = "",
+        action: str = "",
+        target: str = "",
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int | None = None,
+        offset: int = 0,
+    ) -> Sequence[AuditRow]:
+        """Return the acts that fit, newest first; an empty word fits all."""
+        words = {"actor": actor, "action": action, "target": target}
+        query = audit_fitting(words, since, until)
+        query = query.order_by(AuditLogRow.at.desc(), AuditLogRow.id.desc())
+        return [entity(AuditRow, row) for row in self._rows(query.limit(limit).offset(offset))]
+
+    def audit_count(
+        self,
+        *,
+        actor: str = "",
+        action: str = "",
+        target: str = "",
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> int:
+        """Return how many acts fit."""
+        words = {"actor": actor, "action": action, "target": target}
+        with self._database.reading() as db:
+            return int(audit_fitting(words, since, until).count(db))
 
     def _rows(self, query: Any) -> list[Any]:
         with self._database.reading() as db:
             return list(query.execute(db))
 
     def _sessions(self, query: Any) -> list[Session]:
-        return [_session(row) for row in self._rows(query)]
+        return [session_of(row) for row in self._rows(query)]
 
     def _insert(self, model: type[peewee.Model], row: dict[str, Any]) -> None:
         with self._database.writing() as db:
-            model.insert(row).execute(db)
+            insert(db, model, [row])
+
+    def _put(self, model: type[peewee.Model], key: Any, row: dict[str, Any]) -> None:
+        with self._database.writing() as db:
+            put(db, model, key, row)
 
     def _delete(self, model: type[peewee.Model], condition: Any) -> int:
         with self._database.writing() as db:
             return delete(db, model, condition)
 
 
-def _session(row: Any) -> Session:
-    values = _values(Session, row)
-    failure = values.pop("failure")
-    state = State(values.pop("state"))
-    return Session(**values, state=state, failure=Failure(**failure) if failure else None)
-
-
-def _token(row: Any) -> Token:
-    values = _values(Token, row)
-    return Token(**values | {"scopes": tuple(values["scopes"])})
-
-
-def _entity(kind: type[T], row: Any) -> T:
-    return kind(**_values(kind, row))
-
-
-def _values(kind: Any, row: Any) -> dict[str, Any]:
-    return {field.name: getattr(row, field.name) for field in fields(kind)}
+def _free_uid(given: set[int], first: int, last: int, taken: Callable[[int], bool]) -> int:
+    for uid in range(first, last + 1):
+        if uid not in given and not taken(uid):
+            return uid
+    raise ConflictError(
+        f"Every uid from {first} to {last} was given before.",
+        "Widen [auth] virtual_uids in the settings.",
+    )

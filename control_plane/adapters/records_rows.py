@@ -31,6 +31,9 @@ class SessionRow(peewee.Model):
     ends_because = peewee.TextField()
     failure = JsonField(null=True)
     dismissed = peewee.BooleanField()
+    policy = JsonField(null=True)
+    cut_off = peewee.BooleanField()
+    warned = peewee.BooleanField()
 
     class Meta:
         table_name = "sessions"
@@ -55,6 +58,7 @@ class SignInRow(peewee.Model):
     created_at = MomentField()
     expires_at = MomentField()
     address = peewee.CharField()
+    source = peewee.CharField()
 
     class Meta:
         table_name = "signins"
@@ -97,6 +101,61 @@ class AttemptRow(peewee.Model):
         table_name = "attempts"
 
 
+class UidRow(peewee.Model):
+    """The uid of a user whose accounting keeps none; it stays when the user goes."""
+
+    user = peewee.CharField(primary_key=True)
+    uid = peewee.IntegerField(unique=True)
+
+    class Meta:
+        table_name = "uids"
+
+
+class LinkRow(peewee.Model):
+    """An account elsewhere and the user here."""
+
+    issuer = peewee.CharField()
+    subject = peewee.CharField()
+    user = peewee.CharField()
+
+    class Meta:
+        table_name = "links"
+        primary_key = peewee.CompositeKey("issuer", "subject")
+
+
+class KeptRow(peewee.Model):
+    """What shall compute on: `user:<name>` or `grant:<id>`."""
+
+    key = peewee.CharField(primary_key=True)
+
+    class Meta:
+        table_name = "kept_running"
+
+
+class HomeTaskRow(peewee.Model):
+    """What becomes of a home, by its volume."""
+
+    volume = peewee.CharField(primary_key=True)
+    user = peewee.CharField()
+    action = peewee.CharField()
+    by = peewee.CharField()
+    at = MomentField()
+
+    class Meta:
+        table_name = "home_tasks"
+
+
+class AnnouncementRow(peewee.Model):
+    """What everyone is told: one row at most."""
+
+    id = peewee.IntegerField(primary_key=True)
+    text = peewee.TextField()
+    until = MomentField(null=True)
+
+    class Meta:
+        table_name = "announcement"
+
+
 class UsageLedgerRow(peewee.Model):
     """One session's line of the usage ledger."""
 
@@ -105,15 +164,21 @@ class UsageLedgerRow(peewee.Model):
     application = peewee.CharField()
     image = peewee.CharField()
     started_at = MomentField()
-    ended_at = MomentField()
+    ended_at = MomentField(null=True)
     reason = peewee.TextField()
+    groups = JsonField()
+    grant_id = peewee.CharField()
+    cpu_seconds = peewee.DoubleField()
+    memory_gib_seconds = peewee.DoubleField()
+    sampled_until = MomentField(null=True)
+    cpu_counter = peewee.DoubleField()
 
     class Meta:
         table_name = "usage"
 
 
 class AuditLogRow(peewee.Model):
-    """One act."""
+    """One act; triggers refuse to change or remove it."""
 
     id = peewee.AutoField()
     at = MomentField()
@@ -122,6 +187,8 @@ class AuditLogRow(peewee.Model):
     target = peewee.CharField()
     address = peewee.CharField()
     detail = peewee.TextField()
+    before = JsonField(null=True)
+    after = JsonField(null=True)
 
     class Meta:
         table_name = "audit"
@@ -134,6 +201,11 @@ MODELS = (
     PasswordRow,
     TokenRow,
     AttemptRow,
+    UidRow,
+    LinkRow,
+    KeptRow,
+    HomeTaskRow,
+    AnnouncementRow,
     UsageLedgerRow,
     AuditLogRow,
 )

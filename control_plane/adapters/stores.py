@@ -1,30 +1,46 @@
-"""What notices that somebody wrote to a database, whichever process or thread it was.
+"""What notices that somebody wrote to a store, whichever process or thread it was.
 
-Invariant: a version is read on a connection that nothing writes on, and that stays open:
+Invariant: a file's version is read on a connection that nothing writes on, and that stays open:
 `PRAGMA data_version` tells of the other connections' commits only, and its values mean nothing
 to another connection (https://www.sqlite.org/pragma.html#pragma_data_version).
 """
 
 import sqlite3
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Protocol
 
-from control_plane.adapters.database import BUSY_SECONDS, address, database_file
+from control_plane.adapters.database import (
+    BUSY_SECONDS,
+    ChangesRow,
+    Database,
+    address,
+    database_file,
+)
 from control_plane.errors import StoreUnavailableError
 
 
 class PeeweeStores:
-    """The port `Stores` on the files of accounting and records, which may be one."""
+    """The port `Stores` on the databases of accounting and records, which may be one."""
 
-    def __init__(self, urls: Sequence[str]) -> None:
-        """Open each at the first question."""
-        files = {database_file(url): None for url in urls}
-        self._watches = [_Watch(path) for path in files]
+    def __init__(
+        self,
+        urls: Sequence[str],
+        password_file: Path | None = None,
+        others: Sequence[Callable[[], object]] = (),
+    ) -> None:
+        """Open each at the first question; `others` are asked for a third store's version.
+
+        A callable raises StoreUnavailableError when its store does not answer.
+        """
+        self._watches = [_watch(url, password_file) for url in dict.fromkeys(urls)]
+        self._others = tuple(others)
 
     def version(self) -> object:
         """Return a value that differs after every write, by any process or thread."""
-        return tuple(watch.version() for watch in self._watches)
+        watched = tuple(watch.version() for watch in self._watches)
+        return watched + tuple(other() for other in self._others)
 
     def check(self) -> None:
         """Raise StoreUnavailableError when a database does not answer."""
@@ -36,7 +52,31 @@ class PeeweeStores:
             watch.close()
 
 
-class _Watch:
+class _Watch(Protocol):
+    def version(self) -> object: ...
+
+    def close(self) -> None: ...
+
+
+def _watch(url: str, password_file: Path | None) -> _Watch:
+    path = database_file(url)
+    return _FileWatch(path) if path else _ServerWatch(Database(url, password_file))
+
+
+class _ServerWatch:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def version(self) -> int:
+        """Return the number that every write raises in its own transaction."""
+        with self._database.reading() as db:
+            return sum(row.writes for row in ChangesRow.select().execute(db))
+
+    def close(self) -> None:
+        self._database.close()
+
+
+class _FileWatch:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lock = threading.Lock()

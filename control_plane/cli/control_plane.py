@@ -7,7 +7,7 @@ import click
 from control_plane import __version__
 from control_plane.cli.exits import Commands
 
-VERBS = ("routes", "serve", "trial")
+VERBS = ("import-simphony", "routes", "serve", "trial")
 
 
 class _Verbs(Commands):
@@ -23,7 +23,8 @@ class _Verbs(Commands):
         del ctx
         if cmd_name not in VERBS:
             return None
-        found: click.Command = getattr(import_module(f"control_plane.cli.{cmd_name}"), cmd_name)
+        name = cmd_name.replace("-", "_")
+        found: click.Command = getattr(import_module(f"control_plane.cli.{name}"), name)
         return found
 
 

@@ -5,7 +5,13 @@ Invariant: a password never stands on a command line, and no verb needs the serv
 
 import click
 
-from control_plane.cli import remoteappdb_app, remoteappdb_user
+from control_plane.cli import (
+    remoteappdb_app,
+    remoteappdb_declared,
+    remoteappdb_grant,
+    remoteappdb_group,
+    remoteappdb_user,
+)
 from control_plane.cli.exits import Commands
 from control_plane.cli.remoteappdb_open import initialise
 
@@ -22,10 +28,10 @@ class _Remoteappdb(Commands):
 @click.option(
     "--database",
     metavar="URL-OR-FILE",
-    help="The database, without the settings: a file, or sqlite:////path.",
+    help="Another database than the one of the settings: a file, postgresql:// or mariadb://.",
 )
 def cli(database: str | None) -> None:
-    """Say who may run what: users, applications, grants.
+    """Say who may run what: users, groups, applications, grants.
 
     Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 not supported by this store, 4 the
     engine or the database cannot be reached.
@@ -37,12 +43,17 @@ def cli(database: str | None) -> None:
 @click.pass_context
 def init(ctx: click.Context) -> None:
     """Make the database, or bring it up to date."""
-    for path in initialise(ctx.find_root().params["database"]):
-        click.echo(f"The database {path} is ready.")
+    for name in initialise(ctx):
+        click.echo(f"The database {name} is ready.")
 
 
 cli.add_command(remoteappdb_user.user)
+cli.add_command(remoteappdb_group.group)
 cli.add_command(remoteappdb_app.app)
+cli.add_command(remoteappdb_declared.export)
+cli.add_command(remoteappdb_declared.apply)
+remoteappdb_app.app.add_command(remoteappdb_grant.grant)
+remoteappdb_app.app.add_command(remoteappdb_grant.revoke)
 
 
 def main() -> None:

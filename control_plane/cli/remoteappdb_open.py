@@ -1,4 +1,4 @@
-"""What remoteappdb works on: the two databases, the host's accounts, and who is asking.
+"""What remoteappdb works on: accounting and records, the host's accounts, and who is asking.
 
 Invariant: root leaves nothing behind that the service cannot write. A database that root makes
 is the service's; SQLite itself gives -wal and -shm to the owner of the database when root opens
@@ -8,91 +8,86 @@ it, and follows no link that stands in their place.
 import os
 import pwd
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
+from pydantic import ValidationError
 
 from control_plane import settings
-from control_plane.adapters.accounting_db import PeeweeAccounting
-from control_plane.adapters.database import Database, database_file, make_file
+from control_plane.adapters.database import database_file, make_file, shown_url
 from control_plane.adapters.migrations import migrate
 from control_plane.adapters.pam_host import PamHost
 from control_plane.adapters.passwords import Argon2Passwords
-from control_plane.adapters.records import PeeweeRecords
-from control_plane.domain.entities import AuditRow
 from control_plane.domain.names import shown
-from control_plane.domain.ports import Accounting, Host, Passwords, Records
-from control_plane.errors import ControlPlaneError, ImageMissingError, StoreUnavailableError
+from control_plane.domain.ports import Books
+from control_plane.domain.roles import Actor
+from control_plane.errors import (
+    ControlPlaneError,
+    ImageMissingError,
+    SettingsError,
+    StoreUnavailableError,
+)
+from control_plane.settings import AccountingStore, Settings, Store
 
 KEEPER = "remoteapp"
+verify_flag = click.option(
+    "--verify/--no-verify", default=True, help="See that the engine has the image (default)."
+)
+_NOWHERE = "https://localhost"  # the address of a portal whose settings are not here
 
 
-@dataclass(frozen=True, slots=True)
-class Places:
-    """Where things are: URLs of the databases, the range of virtual uids, the engine."""
-
-    accounting: str
-    records: str
-    virtual_uids: tuple[int, int] = (70000, 99999)
-    engine: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Books:
-    """All that a verb is given."""
-
-    accounting: Accounting
-    records: Records
-    host: Host
-    passwords: Passwords
-    virtual_uids: tuple[int, int]
-    actor: str
-
-    def note(self, action: str, target: str, detail: str = "") -> None:
-        """Write an act into the audit log."""
-        row = AuditRow(datetime.now(UTC), self.actor, action, target, detail=detail)
-        self.records.add_audit(row)
-
-
-def places(database: str | None) -> Places:
-    """Return what `--database` says, else what the settings say."""
-    if database is not None:
-        return Places(database, database)
-    found = settings.load()
-    return Places(
-        found.accounting_url, found.records_url, found.auth.virtual_uids, found.engine.host
-    )
-
-
-def initialise(database: str | None) -> list[Path]:
-    """Make the databases, or bring them up to date; return their files."""
-    where = places(database)
-    files = list(dict.fromkeys(database_file(url) for url in (where.accounting, where.records)))
-    for path in files:
-        _make(path)
-    _migrate(where)
-    return files
+def initialise(ctx: click.Context) -> list[str]:
+    """Make the databases, or bring them up to date; return how each is called."""
+    found = _settings(ctx)
+    stores = [(found.records_url, "records", found.records.password_file)]
+    if _is_database(found):
+        stores.insert(0, (found.accounting_url, "accounting", found.accounting.password_file))
+    for url, part, password_file in stores:
+        if path := database_file(url):
+            _make(path)
+        migrate(url, [part], password_file)
+    return list(dict.fromkeys(shown_url(url) for url, _, _ in stores))
 
 
 def opened(ctx: click.Context) -> Books:
-    """Open the databases of this command until it ends; StoreUnavailableError without a file."""
-    where = places(ctx.find_root().params["database"])
-    for url in (where.accounting, where.records):
-        _must_exist(database_file(url))
-    _migrate(where)
-    accounting, records = Database(where.accounting), Database(where.records)
-    ctx.call_on_close(accounting.close)
-    ctx.call_on_close(records.close)
+    """Open accounting and records until the command ends; StoreUnavailableError without a file."""
+    # It knows every adapter there is, and takes longer to load than `--help` takes to answer.
+    from control_plane import installed  # noqa: PLC0415
+
+    found = _settings(ctx)
+    for url in (found.records_url, *((found.accounting_url,) if _is_database(found) else ())):
+        if path := database_file(url):
+            _must_exist(path)
+    host = PamHost(found.auth.pam_service)
+    stores = installed.open_stores(found, host)
+    ctx.call_on_close(stores.close)
     return Books(
-        PeeweeAccounting(accounting),
-        PeeweeRecords(records),
-        PamHost(KEEPER),
+        installed.site(found, b""),
+        stores.accounting,
+        stores.records,
+        host,
+        installed.folders(found),
         Argon2Passwords(),
-        where.virtual_uids,
-        f"cli:{_invoker()}",
+        lambda: datetime.now(UTC),
     )
+
+
+def actor() -> Actor:
+    """Return who is asking, as the audit log calls them: who may type this may do all."""
+    name = os.environ.get("SUDO_USER", "") if os.getuid() == 0 else ""
+    with suppress(KeyError):
+        name = name or pwd.getpwuid(os.getuid()).pw_name
+    return Actor(f"cli:{shown(name or str(os.getuid()))}")
+
+
+def must_know_realm(ctx: click.Context) -> None:
+    """Raise unless the settings are here: a database alone does not say whose homes it knows."""
+    if not (_are_settings_here() or "REMOTEAPP_REALM" in os.environ or _database(ctx) is None):
+        raise SettingsError(
+            "The settings are not here, so nobody knows where the homes lie.",
+            "Leave --database out, or name the settings by REMOTEAPP_SETTINGS.",
+        )
 
 
 def check_image(ctx: click.Context, image: str) -> None:
@@ -100,14 +95,51 @@ def check_image(ctx: click.Context, image: str) -> None:
     # The SDK takes longer to load than most verbs take to run.
     from control_plane.adapters.engine import DockerEngine  # noqa: PLC0415
 
-    host = places(ctx.find_root().params["database"]).engine
+    host = _settings(ctx).engine.host
     try:
         DockerEngine(KEEPER, host or None, timeout=10).image(image)
     except ImageMissingError as error:
         raise ControlPlaneError(
             f"The engine does not have the image {shown(image)}.",
-            "Pull or build it first, or add it all the same with --no-verify.",
+            "Pull or build it first, or go on all the same with --no-verify.",
         ) from error
+
+
+def _database(ctx: click.Context) -> str | None:
+    found: str | None = ctx.find_root().params.get("database")
+    return found
+
+
+def _settings(ctx: click.Context) -> Settings:
+    """Return the settings; what `--database` names takes the place of both databases."""
+    database = _database(ctx)
+    if database is None:
+        return settings.load()
+    found = settings.load() if _are_settings_here() else _without_settings()
+    try:
+        accounting = AccountingStore(url=database, password_file=found.accounting.password_file)
+    except ValidationError as error:
+        raise SettingsError(f"--database: {error.errors()[0]['msg']}") from None
+    found = found.model_copy(update={"accounting": accounting})
+    if not _is_database(found):
+        return found
+    records = Store(url=database, password_file=accounting.password_file)
+    return found.model_copy(update={"records": records})
+
+
+def _are_settings_here() -> bool:
+    return "REMOTEAPP_SETTINGS" in os.environ or settings.DEFAULT_FILE.exists()
+
+
+def _without_settings() -> Settings:
+    try:
+        return Settings(public_url=_NOWHERE)
+    except ValidationError:
+        return settings.load()  # which says what is wrong
+
+
+def _is_database(found: Settings) -> bool:
+    return not (found.accounting.class_ or found.accounting_file)
 
 
 def _make(path: Path) -> None:
@@ -124,11 +156,6 @@ def _make(path: Path) -> None:
             os.chown(one, keeper.pw_uid, keeper.pw_gid, follow_symlinks=False)
 
 
-def _migrate(where: Places) -> None:
-    migrate(where.accounting, ["accounting"])
-    migrate(where.records, ["records"])
-
-
 def _must_exist(path: Path) -> None:
     try:
         path.stat()
@@ -141,10 +168,3 @@ def _away(path: Path, error: OSError) -> StoreUnavailableError:
         f"The database {path} cannot be opened: {error.strerror}.",
         "Make it with remoteappdb init, or name another with --database.",
     )
-
-
-def _invoker() -> str:
-    name = os.environ.get("SUDO_USER", "") if os.getuid() == 0 else ""
-    with suppress(KeyError):
-        name = name or pwd.getpwuid(os.getuid()).pw_name
-    return shown(name or str(os.getuid()))

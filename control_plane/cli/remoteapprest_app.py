@@ -3,7 +3,6 @@
 import sys
 import webbrowser
 from collections.abc import Sequence
-from urllib.parse import quote
 
 import click
 import httpx
@@ -17,9 +16,12 @@ from control_plane.cli.remoteapprest_portal import (
     every,
     portal,
     profile_of,
+    segment,
+    tell,
     tell_json,
+    tell_list,
 )
-from control_plane.cli.tables import Form, listing, show
+from control_plane.cli.tables import Form, listing
 from control_plane.domain.names import shown
 from control_plane.errors import ControlPlaneError
 
@@ -41,7 +43,7 @@ def available(ctx: click.Context, form: Form) -> None:
     items = every(portal(ctx), "/applications")
     rows = [{**one, "running": [each["id"] for each in one["sessions"]]} for one in items]
     columns = ("grant_id", "display_name", "type", "options", "running", "description")
-    _list(columns, items, rows, form)
+    tell_list(columns, items, rows, form)
 
 
 @app.command()
@@ -50,7 +52,7 @@ def available(ctx: click.Context, form: Form) -> None:
 def running(ctx: click.Context, form: Form) -> None:
     """List what runs, and what failed and was not dismissed."""
     items = every(portal(ctx), "/sessions")
-    _list(("id", "application", "state", "created_at", "url"), items, items, form)
+    tell_list(("id", "application", "state", "created_at", "url"), items, items, form)
 
 
 @app.command()
@@ -77,7 +79,7 @@ def start(  # noqa: PLR0913 - one parameter a flag
     found = portal(ctx)
     session = content(ask(found, "POST", "/sessions", hint=_GRANTS, json=body))
     if browse:
-        _open(f"{profile_of(ctx).url}/sessions/{_word(session['id'])}")
+        _open(f"{profile_of(ctx).url}/sessions/{segment(session['id'])}")
     if wait:
         session = _wait(found, session)
     if as_json:
@@ -94,11 +96,22 @@ def start(  # noqa: PLR0913 - one parameter a flag
 @click.pass_context
 def stop(ctx: click.Context, /, session_id: str, *, as_json: bool) -> None:
     """Stop a session, or dismiss a failed one; done when it is gone."""
-    ask(portal(ctx), "DELETE", f"/sessions/{_word(session_id)}", hint=_SESSIONS)
-    if as_json:
-        tell_json({"id": session_id, "state": "stopped"})
-    else:
-        click.echo(f"Stopped {shown(session_id)}.")
+    ask(portal(ctx), "DELETE", f"/sessions/{segment(session_id)}", hint=_SESSIONS)
+    stopped = {"id": session_id, "state": "stopped"}
+    tell(stopped, f"Stopped {shown(session_id)}.", as_json=as_json)
+
+
+@app.command()
+@click.argument("session_id")
+@click.argument("seconds", type=click.IntRange(min=1))
+@as_json
+@click.pass_context
+def extend(ctx: click.Context, /, session_id: str, seconds: int, *, as_json: bool) -> None:
+    """Let a session run on for SECONDS more, as far as its policy allows."""
+    path, body = f"/sessions/{segment(session_id)}/extend", {"seconds": seconds}
+    session = content(ask(portal(ctx), "POST", path, hint=_SESSIONS, json=body))
+    ends = session["ends_at"]
+    tell(session, f"It ends at {shown(ends)}." if ends else "It has no end.", as_json=as_json)
 
 
 @app.command()
@@ -108,7 +121,7 @@ def stop(ctx: click.Context, /, session_id: str, *, as_json: bool) -> None:
 @click.pass_context
 def log(ctx: click.Context, /, session_id: str, tail: int, *, as_json: bool) -> None:
     """Print the last lines of what a session's container wrote."""
-    path, lines = f"/sessions/{_word(session_id)}/log", {"tail": tail}
+    path, lines = f"/sessions/{segment(session_id)}/log", {"tail": tail}
     text = ask(portal(ctx), "GET", path, hint=_SESSIONS, params=lines).text
     if as_json:
         tell_json({"id": session_id, "log": text})
@@ -116,13 +129,6 @@ def log(ctx: click.Context, /, session_id: str, tail: int, *, as_json: bool) -> 
         _echo_lines(text)
     else:
         click.echo(text, nl=False)
-
-
-def _list(columns: Sequence[str], items: list[Json], rows: list[Json], form: Form) -> None:
-    if form == "json":
-        tell_json(items)
-    else:
-        show(columns, rows, form)
 
 
 def _chosen(options: Sequence[str]) -> dict[str, str]:
@@ -133,7 +139,7 @@ def _chosen(options: Sequence[str]) -> dict[str, str]:
 
 
 def _wait(found: httpx.Client, session: Json) -> Json:
-    session_id = _word(session["id"])
+    session_id = segment(session["id"])
     click.echo(f"Session {session_id}", err=True)
     until_started(found, session_id, lambda text: click.echo(shown(text, _LONGEST), err=True))
     return content(ask(found, "GET", f"/sessions/{session_id}"))
@@ -160,8 +166,3 @@ def _echo_lines(text: str, *, err: bool = False) -> None:
 def _open(address: str) -> None:
     if not webbrowser.open(address):
         click.echo(f"No browser could be opened; the session is at {address}", err=True)
-
-
-def _word(text: object) -> str:
-    """Return an id as one segment of a path."""
-    return quote(str(text), safe="")

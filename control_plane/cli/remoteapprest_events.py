@@ -20,7 +20,7 @@ Json = dict[str, Any]
 _PAUSE = 0.5
 _GIVE_UP_AFTER = 60.0
 # The portal says something every 15 s, if only that it is there.
-_SILENCE = httpx.Timeout(45, connect=10)
+SILENCE = httpx.Timeout(45, connect=10)
 _STARTING = "starting"
 
 
@@ -45,7 +45,7 @@ def _told(client: httpx.Client, session_id: str) -> Iterator[Json]:
             with _stream(client, session_id, last) as events:
                 for event in events:
                     last = event.id or last
-                    yield _state(event)
+                    yield data_of(event)
             lost = time.monotonic()
         except _BrokenError:
             lost = time.monotonic()
@@ -67,19 +67,20 @@ def _stream(
     address = f"/sessions/{session_id}/events"
     began = False
     try:
-        with connect_sse(client, "GET", address, headers=headers, timeout=_SILENCE) as source:
+        with connect_sse(client, "GET", address, headers=headers, timeout=SILENCE) as source:
             checked(source.response)
             began = True
             yield (event for event in source.iter_sse() if event.event == "state")
+    except SSEError as error:
+        raise ControlPlaneError("The portal sent no event stream.") from error
     except httpx.TransportError as error:
         if began:
             raise _BrokenError from error
         raise unreachable(client, error) from error
-    except SSEError as error:
-        raise ControlPlaneError("The portal sent no event stream.") from error
 
 
-def _state(event: ServerSentEvent) -> Json:
+def data_of(event: ServerSentEvent) -> Json:
+    """Return the JSON object of an event."""
     try:
         found: Json = json.loads(event.data)
     except ValueError as error:

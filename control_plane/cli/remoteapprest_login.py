@@ -3,10 +3,14 @@
 Invariant: a password is sent once, over verified TLS, and stands nowhere afterwards.
 """
 
+import os
 import platform
+import secrets
 import sys
+import webbrowser
+from dataclasses import replace
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import click
 import httpx
@@ -19,6 +23,7 @@ from control_plane.cli.remoteapprest_portal import (
     ask,
     client,
     content,
+    every,
     profile_name,
     profile_of,
     tell_json,
@@ -47,6 +52,7 @@ def _origin(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
 )
 @click.option("--token", "by_token", is_flag=True, help="Ask for a token instead of a password.")
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
+@click.option("--browser", is_flag=True, help="Get the token from a page that the browser opens.")
 @as_json
 @click.pass_context
 def login(  # noqa: PLR0913 - one parameter a flag
@@ -58,15 +64,24 @@ def login(  # noqa: PLR0913 - one parameter a flag
     *,
     by_token: bool,
     password_stdin: bool,
+    browser: bool,
     as_json: bool,
 ) -> None:
-    """Sign in at the portal at URL, and keep a token for it."""
-    if by_token and (username or password_stdin):
-        raise click.UsageError("--token takes neither --username nor --password-stdin.")
+    """Sign in at the portal at URL, and keep a token for it.
+
+    Where nobody signs in by a password, the browser is opened.
+    """
+    with_password = bool(username or password_stdin)
+    if by_token + browser + with_password > 1:
+        raise click.UsageError(
+            "--token, --browser and --username with --password-stdin exclude one another."
+        )
     name, before = profile_name(ctx), profiles.load(profile_name(ctx))
     trusted = str(ca.absolute()) if ca else None
     if by_token:
         made = _by_token(url, trusted)
+    elif browser or not (with_password or _takes_passwords(url, trusted)):
+        made = _by_browser(url, trusted)
     else:
         made = _by_password(url, trusted, *_credentials(username, from_stdin=password_stdin))
     profiles.save(name, made)
@@ -105,8 +120,36 @@ def _credentials(username: str | None, *, from_stdin: bool) -> tuple[str, str]:
     return name, click.prompt("Password", hide_input=True, err=True)
 
 
+def _takes_passwords(url: str, ca: str | None) -> bool:
+    with client(url, ca) as found:
+        return content(ask(found, "GET", "/signin-methods")).get("password") is True
+
+
+def _by_browser(url: str, ca: str | None) -> Profile:
+    # A name of its own, by which the token is found again: only its value is pasted.
+    name = f"{_own_name()} {secrets.token_hex(3)}"
+    address = f"{url}/login/token?{urlencode({'name': name})}"
+    click.echo(f"Open {address}\nand paste the token that it shows.", err=True)
+    if _has_screen():
+        webbrowser.open(address)
+    made = _by_token(url, ca)
+    with client(url, ca, made.token) as found:
+        mine = [one["id"] for one in every(found, "/tokens") if one["name"] == name]
+    return replace(made, token_id=mine[0] if len(mine) == 1 else "")
+
+
+def _has_screen() -> bool:
+    """Whether a browser of its own window can come up: one in this terminal would be in the way."""
+    names = ("BROWSER", "DISPLAY", "WAYLAND_DISPLAY")
+    return sys.platform in {"darwin", "win32"} or any(os.environ.get(name) for name in names)
+
+
+def _own_name() -> str:
+    return f"remoteapprest on {platform.node()}"[:90]
+
+
 def _by_password(url: str, ca: str | None, name: str, password: str) -> Profile:
-    wanted = {"name": f"remoteapprest on {platform.node()}"[:100], "scopes": _SCOPES}
+    wanted = {"name": _own_name(), "scopes": _SCOPES}
     with client(url, ca) as found:
         try:
             answer = ask(found, "POST", "/tokens", json=wanted, auth=_basic(name, password))

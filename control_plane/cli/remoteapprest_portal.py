@@ -6,13 +6,16 @@ the terminal escaped.
 
 import json
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 import click
 import httpx
 
 from control_plane.cli import profiles
+from control_plane.cli.tables import Form, show
 from control_plane.domain.names import shown
 from control_plane.errors import (
     ConflictError,
@@ -23,6 +26,8 @@ from control_plane.errors import (
     NotFoundError,
     NotSignedInError,
     NotSupportedError,
+    PreconditionError,
+    TooLargeError,
     TooManyError,
     UnavailableError,
 )
@@ -31,6 +36,8 @@ Json = dict[str, Any]
 F = TypeVar("F", bound=Callable[..., Any])
 
 _LONGEST = 1000
+_TRIES = 4
+_ADMINISTRATION = " admin:"  # how the scopes begin that a refusal names
 # A stop answers when the container is gone.
 _PATIENCE = httpx.Timeout(60, connect=10)
 _REFUSALS: Mapping[int, type[ControlPlaneError]] = {
@@ -39,6 +46,8 @@ _REFUSALS: Mapping[int, type[ControlPlaneError]] = {
     404: NotFoundError,
     405: NotSupportedError,
     409: ConflictError,
+    412: PreconditionError,
+    413: TooLargeError,
     502: UnavailableError,
     503: UnavailableError,
     504: UnavailableError,
@@ -109,14 +118,69 @@ def content(response: httpx.Response) -> Json:
     return found
 
 
-def every(found: httpx.Client, path: str) -> list[Json]:
-    """Return all items of a list, page by page."""
+def every(found: httpx.Client, path: str, **filters: object) -> list[Json]:
+    """Return all items of a list, page by page; a filter that is None or empty is none."""
     items: list[Json] = []
+    wanted = {name: value for name, value in filters.items() if value not in (None, "")}
     while True:
-        page = content(ask(found, "GET", path, params={"offset": len(items)}))
+        page = content(ask(found, "GET", path, params={**wanted, "offset": len(items)}))
         items += page["items"]
         if not page["items"] or len(items) >= page["total"]:
             return items
+
+
+def amend(found: httpx.Client, path: str, change: Callable[[Json], Json], *, hint: str) -> Json:
+    """Send what `change` makes of a thing as it is; return the thing as it is then.
+
+    Where somebody else was faster, it is read again; PreconditionError after a few times.
+    """
+    for _ in range(_TRIES):
+        with suppress(PreconditionError):
+            return _amended(found, path, change, hint)
+    return _amended(found, path, change, hint)
+
+
+def refusal(said: Json, hint: str = "", pause: int = 0) -> ControlPlaneError:
+    """Return the error that a problem tells of; `pause` is in seconds, where it is one."""
+    status = said["status"]
+    message, hint = _text(said["detail"]), _hint(said, status, hint)
+    if status == httpx.codes.UNPROCESSABLE_ENTITY:
+        return InvalidError(message, _fields(said), hint)
+    if status == httpx.codes.TOO_MANY_REQUESTS:
+        return TooManyError(message, pause, f"{hint} It may be tried again after {pause} s.")
+    return _REFUSALS.get(status, ControlPlaneError)(message, hint)
+
+
+def segment(text: object) -> str:
+    """Return an id as one segment of a path."""
+    return quote(str(text), safe="")
+
+
+def tell(value: Json, sentence: str, *, as_json: bool) -> None:
+    """Print a sentence for people, or the value for programs."""
+    if as_json:
+        tell_json(value)
+    else:
+        click.echo(sentence)
+
+
+def tell_list(
+    columns: Sequence[str], items: Sequence[Json], rows: Sequence[Json], form: Form
+) -> None:
+    """Print the columns of the rows; for programs the items as the portal sent them."""
+    if form == "json":
+        tell_json(items)
+    else:
+        show(columns, [{name: _joined(one[name]) for name in columns} for one in rows], form)
+
+
+def tell_one(columns: Sequence[str], item: Json, form: Form) -> None:
+    """Print these fields of one thing, a line each; for programs the whole."""
+    rows = [{"field": name, "value": _joined(item[name])} for name in columns]
+    if form == "json":
+        tell_json(item)
+    else:
+        show(("field", "value"), rows, form)
 
 
 def tell_json(value: object) -> None:
@@ -138,6 +202,16 @@ def unreachable(found: httpx.Client, error: httpx.TransportError) -> Unavailable
     )
 
 
+def _joined(value: object) -> object:
+    return ", ".join(str(one) for one in value) if isinstance(value, list) else value
+
+
+def _amended(found: httpx.Client, path: str, change: Callable[[Json], Json], hint: str) -> Json:
+    seen = ask(found, "GET", path, hint=hint)
+    fields, unchanged = change(content(seen)), {"If-Match": seen.headers.get("etag", "*")}
+    return content(ask(found, "PATCH", path, hint=hint, json=fields, headers=unchanged))
+
+
 def _doubt(error: BaseException | None) -> str:
     """Return what is wrong with the certificate, where that is why; httpx tells it as a cause."""
     if isinstance(error, ssl.SSLCertVerificationError):
@@ -155,22 +229,19 @@ def _trust(ca: str | None) -> ssl.SSLContext:
 
 
 def _refusal(response: httpx.Response, hint: str) -> ControlPlaneError:
-    said, status = _problem(response), response.status_code
+    said = _problem(response)
+    seconds = response.headers.get("retry-after", "")
+    pause = int(seconds) if seconds.isascii() and seconds.isdecimal() else 0
     if "detail" not in said:
         return _strange(response)
-    message, hint = _text(said["detail"]), _hint(said, status, hint)
-    if status == httpx.codes.UNPROCESSABLE_ENTITY:
-        return InvalidError(message, _fields(said), hint)
-    if status == httpx.codes.TOO_MANY_REQUESTS:
-        seconds = response.headers.get("retry-after", "")
-        pause = int(seconds) if seconds.isascii() and seconds.isdecimal() else 0
-        return TooManyError(message, pause, f"{hint} It may be tried again after {pause} s.")
-    return _REFUSALS.get(status, ControlPlaneError)(message, hint)
+    return refusal({**said, "status": response.status_code}, hint, pause)
 
 
 def _hint(said: Json, status: int, hint: str) -> str:
     if status == httpx.codes.UNAUTHORIZED:
         return "Sign in again with remoteapprest login URL."
+    if status == httpx.codes.FORBIDDEN and _ADMINISTRATION in str(said["detail"]):
+        return "As an administrator, sign in again with remoteapprest login URL --admin."
     if status == httpx.codes.NOT_FOUND and hint:
         return hint
     running = ", ".join(_text(one["id"]) for one in said.get("sessions") or ())

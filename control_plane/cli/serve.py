@@ -12,6 +12,7 @@ import uvicorn
 
 from control_plane import plane, settings
 from control_plane.domain.ports import Plane
+from control_plane.errors import ControlPlaneError
 from control_plane.web import lifespan
 from control_plane.web.app import create
 
@@ -33,9 +34,14 @@ def serve() -> None:
 def serve_with(opened: lifespan.Opened) -> None:
     """Serve until SIGTERM or SIGINT, with the plane that `opened` returns."""
     planes: list[Plane] = []
+    refusals: list[ControlPlaneError] = []
 
     def keep(loop: asyncio.AbstractEventLoop) -> Plane:
-        planes.append(opened(loop))
+        try:
+            planes.append(opened(loop))
+        except ControlPlaneError as error:
+            refusals.append(error)
+            raise
         return planes[0]
 
     config = uvicorn.Config(
@@ -50,6 +56,8 @@ def serve_with(opened: lifespan.Opened) -> None:
         ws="none",
     )
     _Server(config, planes).run(sockets=[_inherited_socket()])
+    if refusals:
+        raise refusals[0]
 
 
 class _Server(uvicorn.Server):

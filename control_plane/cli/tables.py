@@ -44,6 +44,11 @@ def show(columns: Sequence[str], rows: Sequence[Mapping[str, object]], form: For
         _draw(columns, words)
 
 
+def joined(words: Sequence[str], form: Form) -> object:
+    """Return a list of words as one word, except for programs."""
+    return list(words) if form == "json" else ", ".join(words)
+
+
 def _draw(columns: Sequence[str], words: Sequence[Sequence[str]]) -> None:
     table = Table(*(name.replace("_", " ") for name in columns), box=box.SIMPLE_HEAD)
     for line in words:

@@ -2,10 +2,18 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from control_plane.domain import labels, options
-from control_plane.domain.entities import Application, Image, Person, Policy, Session
+from control_plane.domain.entities import (
+    Application,
+    Image,
+    Network,
+    Person,
+    Policy,
+    Session,
+    Volume,
+)
 from control_plane.domain.names import container_login
 
 WORKSPACE = "/workspace"
@@ -22,12 +30,15 @@ class HomeMount:
 
 @dataclass(frozen=True, slots=True)
 class ContainerSpec:
-    """Everything the engine needs for one container; `memory` is in bytes."""
+    """Everything the engine needs for one container; `memory` is in bytes.
+
+    `environment` may hold a secret, so it stands in no message. A volume's source is resolved.
+    """
 
     name: str
     image: str
     command: tuple[str, ...]
-    environment: Mapping[str, str]
+    environment: Mapping[str, str] = field(repr=False)
     labels: Mapping[str, str]
     uid: int
     gid: int
@@ -35,6 +46,8 @@ class ContainerSpec:
     login: str
     home_directory: str
     home: HomeMount | None
+    volumes: tuple[Volume, ...]
+    network: Network
     address: str
     memory: int
     cpus: float
@@ -69,7 +82,7 @@ def spec(  # noqa: PLR0913 - the six things a container is made of
     *,
     realm: str,
 ) -> ContainerSpec:
-    """Return the container of a session; `policy` has no None left."""
+    """Return the container of a session; `policy` has no None left, its volumes are resolved."""
     login = container_login(person.name)
     home_directory = WORKSPACE if policy.allow_home else f"/home/{login}"
     values = placeholders(session.id, session.owner)
@@ -80,6 +93,7 @@ def spec(  # noqa: PLR0913 - the six things a container is made of
         environment={
             **{name: _filled(text, values) for name, text in application.environment.items()},
             **options.environment(session.options),
+            **({"APP_LICENSE": policy.app_license} if policy.app_license else {}),
             "JPY_USER": session.owner,
             "JPY_BASE_USER_URL": labels.user_path(session.owner),
             "URL_ID": session.id,
@@ -96,6 +110,8 @@ def spec(  # noqa: PLR0913 - the six things a container is made of
         login=login,
         home_directory=home_directory,
         home=HomeMount(person.home, person.home_is_volume) if policy.allow_home else None,
+        volumes=policy.volumes,
+        network=policy.network or "internet",
         address=session.address,
         memory=policy.memory or 0,
         cpus=policy.cpus or 0.0,

@@ -7,17 +7,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
 
 UserKind = Literal["system", "virtual"]
 AppType = Literal["vncapp", "webapp"]
 Share = Literal["none", "view", "control"]
+Network = Literal["internet", "none"]
+Source = Literal["pam", "virtual", "oidc", "github", "world"]
 SCOPES = ("sessions:read", "sessions:write", "shares:write", "admin:read", "admin:write")
 
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Someone accounting knows; `uid` and `gid` are set for virtual users only."""
+    """Someone accounting knows; `uid` and `gid` are set for virtual users only.
+
+    `groups` are names in their order.
+    """
 
     name: str
     kind: UserKind
@@ -25,6 +30,15 @@ class User:
     admin: bool = False
     uid: int | None = None
     gid: int | None = None
+    groups: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A named set of users; `members` are sign-in names in their order."""
+
+    name: str
+    members: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,34 +57,83 @@ class Application:
 
 
 @dataclass(frozen=True, slots=True)
+class Volume:
+    """A directory or file of the host in a container; both paths are absolute."""
+
+    source: str
+    target: str
+    mode: Literal["ro", "rw"]
+
+    def __str__(self) -> str:
+        """Return it as people write it."""
+        return f"{self.source}:{self.target}:{self.mode}"
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
-    """What a started application may do; None means the default of the settings."""
+    """What a started application may do; None means the default of the settings.
+
+    `max_lifetime` is in seconds, 0 for no end. `app_license` is a secret.
+    """
 
     allow_home: bool = False
+    volumes: tuple[Volume, ...] = ()
+    allow_startup_data: bool = False
+    app_license: str = field(default="", repr=False)
     share: Share = "none"
     memory: int | None = None
     cpus: float | None = None
     pids: int | None = None
+    network: Network | None = None
     max_sessions: int | None = None
+    max_lifetime: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Grantee:
+    """Whom a grant is for: a user or a group by name, or every user (`name` is empty)."""
+
+    kind: Literal["user", "group", "everyone"]
+    name: str = ""
+
+    def __str__(self) -> str:
+        """Return it as a message says it."""
+        return "everyone" if self.kind == "everyone" else f"{self.kind} {self.name}"
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """This user may start this application under this policy; `id` is 32 hex digits."""
+    """They may start this application under this policy; `id` is 32 hex digits."""
 
     id: str
-    user: str
+    grantee: Grantee
     application: Application
     policy: Policy
 
 
 @dataclass(frozen=True, slots=True)
+class Holdings:
+    """All that accounting holds, as one value: each sequence in the order of its names.
+
+    `groups` are names; who is in one stands with the user. A grant's application is one of
+    `applications`, its grantee one of `users` or `groups`.
+    """
+
+    users: tuple[User, ...] = ()
+    groups: tuple[str, ...] = ()
+    applications: tuple[Application, ...] = ()
+    grants: tuple[Grant, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Image:
-    """What the engine says of an image, with our labels read."""
+    """What the engine says of an image, with our labels read; `size` is in bytes."""
 
     id: str
     name: str
     labels: Mapping[str, str]
+    size: int = 0
+    created_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +175,11 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One running application of one user; `id` is 32 hex digits and never an authorisation."""
+    """One running application of one user; `id` is 32 hex digits and never an authorisation.
+
+    `policy` is what it was started under, complete and without the licence; None where only a
+    container's labels told of it. `cut_off`: it computes on and nobody may enter.
+    """
 
     id: str
     owner: str
@@ -133,6 +200,9 @@ class Session:
     ends_because: str = ""
     failure: Failure | None = None
     dismissed: bool = False
+    policy: Policy | None = None
+    cut_off: bool = False
+    warned: bool = False
 
     @property
     def living(self) -> bool:
@@ -142,14 +212,18 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class SignIn:
-    """A browser that is signed in; `id` is the digest of what the cookie carries."""
+    """A browser that is signed in; `id` is the digest of what the cookie carries.
+
+    `source` is what vouched for the user; a stranger is someone whom accounting does not know.
+    """
 
     id: str
     user: str
-    kind: Literal["user"]
+    kind: Literal["user", "stranger"]
     created_at: datetime
     expires_at: datetime
     address: str = ""
+    source: Source = "virtual"
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,21 +240,51 @@ class Token:
 
 
 @dataclass(frozen=True, slots=True)
+class Link:
+    """An account elsewhere (an issuer's subject) and the user here whom it signs in."""
+
+    issuer: str
+    subject: str
+    user: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What a container has used: CPU-seconds since its start, and bytes of memory just now.
+
+    Memory is the usage less the inactive file cache.
+    """
+
+    cpu_seconds: float
+    memory: int
+
+
+@dataclass(frozen=True, slots=True)
 class UsageRow:
-    """One line of the usage ledger: who ran what, from when to when, and why it ended."""
+    """One line of the usage ledger: who ran what, for how long, what it took, why it ended.
+
+    `groups` are the user's at the start. `cpu_counter` is the container's counter at
+    `sampled_until`, from which the next sample is counted on.
+    """
 
     session_id: str
     user: str
     application: str
     image: str
     started_at: datetime
-    ended_at: datetime
-    reason: str
+    ended_at: datetime | None = None
+    reason: str = ""
+    groups: tuple[str, ...] = ()
+    grant_id: str = ""
+    cpu_seconds: float = 0.0
+    memory_gib_seconds: float = 0.0
+    sampled_until: datetime | None = None
+    cpu_counter: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class AuditRow:
-    """One act: who did what to what, from where."""
+    """One act: who did what to what, from where; what it was before and is after, as JSON."""
 
     at: datetime
     actor: str
@@ -188,6 +292,30 @@ class AuditRow:
     target: str
     address: str = ""
     detail: str = ""
+    before: Mapping[str, Any] | None = None
+    after: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HomeTask:
+    """What becomes of the home of a virtual user who was removed, once nothing uses it.
+
+    `volume` is the engine's volume; `by` is who asked.
+    """
+
+    volume: str
+    user: str
+    action: Literal["archive", "delete"]
+    by: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """What an administrator tells everyone, until a moment (None: until it is taken back)."""
+
+    text: str
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,11 +49,6 @@ def declared_options(image: Image) -> tuple[str, ...]:
     return tuple(found)
 
 
-def offered_options(image: Image) -> tuple[str, ...]:
-    """Return the declared options that this version can set."""
-    return tuple(name for name in declared_options(image) if name == "resolution")
-
-
 def icon(image: Image) -> bytes | None:
     """Return the image's 128-pixel PNG; None when there is none or it does not decode."""
     try:

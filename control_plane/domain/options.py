@@ -3,22 +3,24 @@
 import re
 from collections.abc import Mapping
 
-from control_plane.domain.entities import Image
+from control_plane.domain.entities import Image, Policy
 from control_plane.domain.labels import declared_options
 from control_plane.errors import FieldError, InvalidError
 
 WIDTH = (320, 7680)
 HEIGHT = (200, 4320)
 _SIZE = re.compile(r"(\d{1,5})x(\d{1,5})", re.ASCII)
-_NAMES = ("resolution",)
+LONGEST_FILE = 1024
+_NAMES = ("resolution", "startup_file")
 
 
-def checked(options: Mapping[str, object], image: Image) -> dict[str, str]:
-    """Return the options if the image understands them all; else InvalidError names each."""
+def checked(options: Mapping[str, object], image: Image, policy: Policy) -> dict[str, str]:
+    """Return the options if image and policy know them all; else InvalidError names each."""
+    offered = offered_options(image, policy)
     errors = [
         FieldError(f"options.{name}", problem)
         for name, value in options.items()
-        if (problem := _problem(name, value, declared_options(image)))
+        if (problem := _problem(name, value, offered))
     ]
     if errors:
         raise InvalidError("The options do not fit this application.", errors)
@@ -27,18 +29,32 @@ def checked(options: Mapping[str, object], image: Image) -> dict[str, str]:
 
 def environment(options: Mapping[str, str]) -> dict[str, str]:
     """Return the variables that carry checked options into the container."""
-    if "resolution" not in options:
-        return {}
-    width, height = options["resolution"].split("x")
-    return {"X11_WIDTH": width, "X11_HEIGHT": height, "X11_DEPTH": "24"}
+    variables: dict[str, str] = {}
+    if "resolution" in options:
+        width, height = options["resolution"].split("x")
+        variables |= {"X11_WIDTH": width, "X11_HEIGHT": height, "X11_DEPTH": "24"}
+    if "startup_file" in options:
+        variables["STARTUPDATA"] = options["startup_file"]
+    return variables
 
 
-def _problem(name: str, value: object, declared: tuple[str, ...]) -> str:
+def offered_options(image: Image, policy: Policy) -> tuple[str, ...]:
+    """Return the options that the image declares and the policy allows."""
+    declared = declared_options(image)
+    return tuple(name for name in declared if name != "startup_file" or policy.allow_startup_data)
+
+
+def _problem(name: str, value: object, offered: tuple[str, ...]) -> str:
     if name not in _NAMES:
         return f"unknown option; allowed: {', '.join(_NAMES)}"
-    if name not in declared:
-        return "this application does not offer this option"
-    return _resolution_problem(value)
+    if name not in offered:
+        return "this application does not offer this option to you"
+    return _resolution_problem(value) if name == "resolution" else _file_problem(value)
+
+
+def _file_problem(value: object) -> str:
+    fits = isinstance(value, str) and 0 < len(value) <= LONGEST_FILE and value.isprintable()
+    return "" if fits else f"must be a path of 1 to {LONGEST_FILE} printable characters"
 
 
 def _resolution_problem(value: object) -> str:

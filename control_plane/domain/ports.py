@@ -1,174 +1,22 @@
 """What the use cases need of the world, and `Plane`, which holds one of each.
 
-A port stands here where a real adapter and a fake that passes the same contract tests exist.
+A port stands here where a real adapter and a fake that passes the same contract tests exist; the
+stores stand in `stores`, long work in `jobs`.
 """
 
-from asyncio import Queue
-from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import Enum
+from pathlib import Path
 from typing import Protocol
 
 from control_plane.domain.access import Access
 from control_plane.domain.containers import ContainerSpec
-from control_plane.domain.entities import (
-    Application,
-    AuditRow,
-    Event,
-    Grant,
-    Image,
-    Person,
-    Policy,
-    Session,
-    SignIn,
-    Token,
-    UsageRow,
-    User,
-)
+from control_plane.domain.entities import Grant, Image, Network, Person, Sample, Volume
+from control_plane.domain.jobs import Events, Jobs
+from control_plane.domain.providers import Provider
 from control_plane.domain.routes import Route
-
-
-class Accounting(Protocol):
-    """Who may run what: users, applications, policies, grants."""
-
-    def user(self, name: str) -> User | None:
-        """Return the user of that name."""
-
-    def users(self) -> Sequence[User]:
-        """Return every user, by name."""
-
-    def add_user(self, user: User) -> None:
-        """Add a user; ConflictError when the name is taken."""
-
-    def change_user(self, user: User) -> None:
-        """Replace the user of that name; NotFoundError when there is none."""
-
-    def remove_user(self, name: str) -> None:
-        """Remove a user and the grants; NotFoundError when there is none."""
-
-    def next_uid(self, first: int, last: int, taken: Callable[[int], bool]) -> int:
-        """Reserve a uid that was never given before; ConflictError when none is left."""
-
-    def applications(self) -> Sequence[Application]:
-        """Return every application, by image."""
-
-    def add_application(self, application: Application) -> None:
-        """Add an application; ConflictError when the image is known already."""
-
-    def remove_application(self, image: str) -> None:
-        """Remove an application and its grants; NotFoundError when there is none."""
-
-    def grant(self, grant_id: str) -> Grant | None:
-        """Return one grant with its application and policy."""
-
-    def granted(self, grant_ids: Collection[str]) -> set[str]:
-        """Return those of the ids that are still grants, in one query."""
-
-    def grants_of(self, user: str) -> Sequence[Grant]:
-        """Return the user's grants with applications and policies, in one query."""
-
-    def add_grant(self, image: str, user: str, policy: Policy) -> Grant:
-        """Grant; the same user, application and policy again returns the grant that exists.
-
-        NotFoundError names the user or the application that is unknown.
-        """
-
-    def revoke(self, image: str, user: str, policy: Policy | None) -> int:
-        """Remove the grants of that policy (None: of any); return how many."""
-
-
-class Records(Protocol):
-    """What happened: sessions, sign-ins, passwords, tokens, ledger, audit."""
-
-    def add_session(self, session: Session) -> None:
-        """Write a new session's record."""
-
-    def save_session(self, session: Session) -> None:
-        """Replace the record of that id, or write it when there is none."""
-
-    def session(self, session_id: str) -> Session | None:
-        """Return one record."""
-
-    def open_sessions(self) -> Sequence[Session]:
-        """Return the living ones and the failures nobody has dismissed, oldest first."""
-
-    def ended_sessions(self, owner: str, since: datetime) -> Sequence[Session]:
-        """Return the owner's stopped or failed ones that ended after `since`, newest first."""
-
-    def addresses_ended_since(self, since: datetime) -> Sequence[str]:
-        """Return the addresses of the sessions that ended after `since`."""
-
-    def cursor(self, name: str) -> int:
-        """Return a named counter; 0 before it was ever set."""
-
-    def set_cursor(self, name: str, value: int) -> None:
-        """Set a named counter."""
-
-    def add_signin(self, signin: SignIn) -> None:
-        """Write a sign-in."""
-
-    def end_signin(self, signin_id: str) -> None:
-        """Forget a sign-in; an unknown id is no error."""
-
-    def end_signins(self, user: str, but: str = "") -> int:
-        """Forget all of a user's sign-ins except `but`; return how many."""
-
-    def signins(self, now: datetime) -> Sequence[SignIn]:
-        """Return the sign-ins that have not expired, and forget those that have."""
-
-    def password(self, user: str) -> str | None:
-        """Return the hash of a virtual user's password."""
-
-    def set_password(self, user: str, digest: str) -> None:
-        """Set or replace it."""
-
-    def forget_user(self, user: str) -> None:
-        """Remove password, sign-ins and tokens; ledger and audit stay."""
-
-    def add_token(self, token: Token) -> None:
-        """Write a token."""
-
-    def tokens(self, now: datetime) -> Sequence[Token]:
-        """Return the tokens that have not expired."""
-
-    def remove_token(self, user: str, token_id: str) -> bool:
-        """Remove that user's token; False when there is none."""
-
-    def remove_tokens(self, user: str) -> int:
-        """Remove all of a user's tokens; return how many."""
-
-    def add_attempt(self, name: str, address: str, at: datetime) -> None:
-        """Count an attempt to sign in, before it is judged."""
-
-    def attempts(self, name: str, address: str, since: datetime) -> tuple[int, int]:
-        """Return the attempts since then: of this pair, and of the address with any name."""
-
-    def forget_attempts(self, name: str, address: str, before: datetime) -> None:
-        """Forget the attempts of this pair, and every one that is older than `before`."""
-
-    def add_usage(self, row: UsageRow) -> None:
-        """Write a line of the ledger; a second one for the same session changes nothing."""
-
-    def usage(self) -> Sequence[UsageRow]:
-        """Return the ledger, oldest first."""
-
-    def add_audit(self, row: AuditRow) -> None:
-        """Write an act."""
-
-    def audit(self) -> Sequence[AuditRow]:
-        """Return the acts, oldest first."""
-
-
-class Stores(Protocol):
-    """What notices that another process wrote to a database."""
-
-    def version(self) -> object:
-        """Return a value that differs after every write to either database, by any process."""
-
-    def check(self) -> None:
-        """Raise StoreUnavailableError when a database does not answer."""
+from control_plane.domain.stores import Accounting, Records, Stores
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +37,10 @@ class Engine(Protocol):
         """Raise EngineUnavailableError when the engine does not answer."""
 
     def session_range(self) -> str:
-        """Make the session network if it lacks; return its range, such as 10.213.0.0/20."""
+        """Make the session networks if they lack; return what holds them: 10.213.0.0/20."""
+
+    def range_of(self, network: Network) -> str:
+        """Return the part of the session range that the sessions on this network get."""
 
     def image(self, name: str) -> Image:
         """Return what the engine knows of an image; ImageMissingError."""
@@ -200,7 +51,8 @@ class Engine(Protocol):
     def run(self, spec: ContainerSpec) -> str:
         """Create and start; return the container's id. On an error nothing is left.
 
-        A home that is a volume is made, and made the user's, before its first use.
+        A home that is a volume is made, and made the user's, before its first use. A volume of
+        the host whose source lacks is an error and never made.
         """
 
     def containers(self) -> Sequence[Container]:
@@ -211,6 +63,18 @@ class Engine(Protocol):
 
     def remove(self, container_id: str) -> None:
         """Kill and remove; one that is gone is no error."""
+
+    def limit(self, container_id: str, memory: int, cpus: float, pids: int) -> None:
+        """Put other limits on a running container; one that is gone is no error."""
+
+    def detach(self, container_id: str) -> None:
+        """Cut a running container off its session network; cut off already is no error."""
+
+    def attach(self, container_id: str, network: Network, address: str) -> None:
+        """Connect a container that was cut off at a new address."""
+
+    def sample(self, container_id: str) -> Sample | None:
+        """Return what a container has used; None when it has ended or is gone."""
 
     def log(self, container_id: str, tail: int) -> str:
         """Return the last lines of the output; empty when it is gone."""
@@ -223,6 +87,51 @@ class Engine(Protocol):
 
         EngineUnavailableError when the stream breaks.
         """
+
+
+@dataclass(frozen=True, slots=True)
+class PullProgress:
+    """How far a pull is: a layer (empty: the whole), a word, bytes done and in all (0: unknown)."""
+
+    layer: str
+    status: str
+    current: int = 0
+    total: int = 0
+
+
+class Library(Protocol):
+    """The engine's images, for administrators."""
+
+    def images(self) -> Sequence[Image]:
+        """Return one entry for each name of each image, by name."""
+
+    def pull(self, name: str) -> Iterator[PullProgress]:
+        """Pull an image by its whole reference; ConflictError says what the registry said."""
+
+    def load(self, archive: Iterable[bytes]) -> Sequence[str]:
+        """Take in an archive as `docker save` makes it; return the names. InvalidError."""
+
+    def remove(self, name: str) -> None:
+        """Take a name off an image, and the image with its last name.
+
+        ImageMissingError; ConflictError while a container uses it.
+        """
+
+
+class Homes(Protocol):
+    """The homes of virtual users: volumes of the engine."""
+
+    def exists(self, volume: str) -> bool:
+        """Whether there is such a home."""
+
+    def archive(self, volume: str, path: Path) -> bool:
+        """Write a home as a tar.gz that its owner alone may read, whole or not at all.
+
+        False when there is no such home.
+        """
+
+    def remove(self, volume: str) -> None:
+        """Remove a home; ConflictError while a container uses it, a missing one is no error."""
 
 
 class Gateway(Protocol):
@@ -270,86 +179,20 @@ class Host(Protocol):
         """Ask PAM; False for every failure alike."""
 
 
-class Outcome(Enum):
-    """How a wait ended."""
+class Folders(Protocol):
+    """What of the host may be mounted into containers."""
 
-    CAME = "came"
-    ENDED = "ended"
-    TIMED_OUT = "timed out"
-    INTERRUPTED = "interrupted"
+    def resolved(self, volume: Volume) -> Volume:
+        """Return the volume with its source's links resolved; InvalidError says why not.
 
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """Wait until the application answers 2xx on its ready path, or its container ends."""
-
-    container_id: str
-    address: str
-    port: int
-    path: str
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class End:
-    """Wait until the container ends."""
-
-    container_id: str
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class After:
-    """Wait until other work is done, however it ended."""
-
-    work: Future[None]
-
-
-Wait = Answer | End | After
-Job = Generator[Wait, Outcome, None]
-
-
-class Jobs(Protocol):
-    """Long work: one job a session at a time, steps on a bounded executor, waits on none."""
-
-    def submit(self, session_id: str, job: Job) -> Future[None]:
-        """Run a job after the one under way for that session, which is interrupted."""
-
-    def busy(self, session_id: str) -> bool:
-        """Whether a job is under way or waiting for that session."""
-
-    def ended(self, container_id: str) -> None:
-        """Tell the waits that a container has ended."""
-
-    def close(self) -> None:
-        """Let the steps under way finish; what waits is continued by the next process."""
-
-
-class Events(Protocol):
-    """What people are told while it happens."""
-
-    def tell(self, session: Session, message: str) -> Event:
-        """Tell everyone who listens; safe from any thread."""
-
-    def since(self, event_id: int | None) -> Sequence[Event] | None:
-        """Return what was told after that id; None when that is not known any more."""
-
-    def latest(self) -> int:
-        """Return the id of what was told last."""
-
-    def subscribe(self) -> Queue[Event | None]:
-        """Return a queue that gets what is told from now on; None means that it ends."""
-
-    def unsubscribe(self, queue: Queue[Event | None]) -> None:
-        """Forget a queue."""
-
-    def close(self) -> None:
-        """End every stream."""
+        The source exists, lies under one of `[volumes] roots`, and every directory above it is
+        root's and writable by nobody else.
+        """
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Defaults of the policy, and the bounds of a site."""
+    """Defaults of the policy, and the bounds of a site; `max_lifetime` 0 is no end."""
 
     memory: int
     cpus: float
@@ -359,11 +202,17 @@ class Limits:
     keep_ended: timedelta
     start_timeout: float
     stop_timeout: float
+    network: Network = "internet"
+    max_lifetime: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What one installation is: its slice of the engine, its address, its rules."""
+    """What one installation is: its slice of the engine, its address, its rules.
+
+    `demo` are grants from the settings for everyone who signs in and has an identity here.
+    `archives` is where the homes of those who left are kept.
+    """
 
     realm: str
     public_url: str
@@ -371,21 +220,60 @@ class Site:
     admins: frozenset[str]
     limits: Limits
     secret: bytes
+    virtual_uids: tuple[int, int] = (70000, 99999)
+    auto_create_users: bool = False
+    demo: tuple[Grant, ...] = ()
+    archives: Path = Path("/var/lib/remoteapp/backups/homes")
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """What administration needs, beside a running service or without one."""
+
+    site: Site
+    accounting: Accounting
+    records: Records
+    host: Host
+    folders: Folders
+    passwords: Passwords
+    clock: Callable[[], datetime]
 
 
 @dataclass(frozen=True, slots=True)
 class Plane:
-    """One of each: all that a use case is given."""
+    """One of each: all that a use case is given.
+
+    `admits` says whether the allow list lets a name sign in; `providers` vouch for people
+    elsewhere, by the method's name.
+    """
 
     site: Site
     accounting: Accounting
     records: Records
     stores: Stores
     engine: Engine
+    library: Library
+    homes: Homes
     gateway: Gateway
     passwords: Passwords
     host: Host
+    folders: Folders
+    admits: Callable[[str], bool]
+    providers: Mapping[str, Provider]
     jobs: Jobs
     events: Events
     access: Access
     clock: Callable[[], datetime]
+
+    @property
+    def books(self) -> Books:
+        """The part of it that administration needs."""
+        return Books(
+            self.site,
+            self.accounting,
+            self.records,
+            self.host,
+            self.folders,
+            self.passwords,
+            self.clock,
+        )

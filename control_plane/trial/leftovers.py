@@ -11,7 +11,7 @@ import docker
 from docker.errors import APIError, NotFound
 from docker.models.containers import Container
 
-from control_plane.adapters.engine import REALM
+from control_plane.adapters.docker_api import REALM
 
 _GRACE = 5.0
 _POLL = 0.1

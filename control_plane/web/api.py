@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import TypeVar, cast
+from typing import cast
 
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
@@ -11,15 +11,11 @@ from starlette.responses import Response
 from control_plane import auth, catalogue, sessions
 from control_plane.domain import labels
 from control_plane.domain.entities import Image, Session, State
-from control_plane.errors import FieldError, InvalidError, NotFoundError
+from control_plane.errors import NotFoundError
 from control_plane.web import render, schemas
 from control_plane.web.icons import GENERIC
 from control_plane.web.operations import Call
-
-T = TypeVar("T")
-
-LARGEST_PAGE = 500
-LONGEST_TAIL = 5000
+from control_plane.web.paging import part
 
 
 def me(call: Call) -> Response:
@@ -29,7 +25,7 @@ def me(call: Call) -> Response:
         schemas.MeAnswer(
             name=user.name,
             kind=user.kind,
-            groups=[],
+            groups=list(user.groups),
             admin=user.admin,
             scopes=sorted(call.caller.scopes),
         )
@@ -61,9 +57,8 @@ def issue_token(call: Call) -> Response:
 def tokens(call: Call) -> Response:
     """GET /tokens."""
     found = auth.tokens_of(call.plane, call.caller.user)
-    page, total = _page(call, found)
-    items = [schemas.TokenAnswer.model_validate(one) for one in page]
-    return render.answer(schemas.TokenList(items=items, total=total))
+    items = [schemas.TokenAnswer.model_validate(one) for one in part(call.query, found)]
+    return render.answer(schemas.TokenList(items=items, total=len(found)))
 
 
 def revoke_token(call: Call) -> Response:
@@ -74,16 +69,15 @@ def revoke_token(call: Call) -> Response:
 
 def applications(call: Call) -> Response:
     """GET /applications."""
-    page, total = _page(call, catalogue.entries(call.plane, call.caller.user))
-    items = [render.application(call.plane, one) for one in page]
-    return render.answer(schemas.ApplicationList(items=items, total=total))
+    user = call.caller.user
+    found = catalogue.entries(call.plane, user)
+    items = [render.application(call.plane, one, user.name) for one in part(call.query, found)]
+    return render.answer(schemas.ApplicationList(items=items, total=len(found)))
 
 
 def icon(call: Call) -> Response:
     """GET /applications/{id}/icon."""
-    grant = call.plane.accounting.grant(call.path["id"])
-    if grant is None or grant.user != call.caller.user.name:
-        raise NotFoundError("There is no such application for you.")
+    grant = catalogue.held(call.plane, call.caller.user, call.path["id"])
     image = call.plane.engine.images().get(grant.application.image)
     return _picture(image)
 
@@ -101,18 +95,13 @@ def start_session(call: Call) -> Response:
 def list_sessions(call: Call) -> Response:
     """GET /sessions, as JSON."""
     found: Sequence[Session] = call.plane.access.sessions_of(call.caller.user.name)
-    state = call.query.get("state", "living")
-    if state not in ("living", "all"):
-        problem = FieldError("state", "must be all, or absent")
-        raise InvalidError("The query has bad fields.", [problem])
-    if state == "all":
+    if call.query.state == "all":
         since = call.plane.clock() - call.plane.site.limits.keep_ended
         ended = call.plane.records.ended_sessions(call.caller.user.name, since)
         known = {one.id for one in found}
         found = [*found, *(one for one in ended if one.id not in known)]
-    page, total = _page(call, found)
-    items = render.sessions(call.plane, page)
-    return render.answer(schemas.SessionList(items=items, total=total))
+    items = render.sessions(call.plane, part(call.query, found))
+    return render.answer(schemas.SessionList(items=items, total=len(found)))
 
 
 def show_session(call: Call) -> Response:
@@ -121,11 +110,23 @@ def show_session(call: Call) -> Response:
     return render.answer(render.session(call.plane, session))
 
 
-def session_log(call: Call) -> Response:
-    """GET /sessions/{id}/log."""
+def extend_session(call: Call) -> Response:
+    """POST /sessions/{id}/extend."""
+    body = cast("schemas.Extend", call.body)
     session = sessions.mine(call.plane, call.caller, call.path["id"])
-    tail = _whole_number(call, "tail", 200, LONGEST_TAIL)
+    policy = catalogue.policy_of(call.plane, call.caller.user, session)
+    extended = sessions.extend(call.plane, session, policy, body.seconds)
+    return render.answer(render.session(call.plane, extended))
+
+
+def session_log(call: Call) -> Response:
+    """GET /sessions/{id}/log: the owner's, and anyone's for an administrator."""
+    if "admin:read" in call.caller.scopes:
+        session = anyones(call)
+    else:
+        session = sessions.mine(call.plane, call.caller, call.path["id"])
     kept = session.failure.log_tail if session.failure else ""
+    tail = call.query.tail
     output = call.plane.engine.log(session.container_id, tail) if session.container_id else ""
     return Response(output or kept, media_type="text/plain")
 
@@ -133,30 +134,29 @@ def session_log(call: Call) -> Response:
 async def stop_session(call: Call) -> Response:
     """DELETE /sessions/{id}: answered when it is gone; a failure is dismissed."""
     session = await run_in_threadpool(sessions.mine, call.plane, call.caller, call.path["id"])
+    return await end(call, session, f"stopped by {call.caller.user.name}")
+
+
+async def end(call: Call, session: Session, because: str) -> Response:
+    """Answer 204 when a session is gone; a failure is dismissed."""
     if session.state is State.FAILED:
         await run_in_threadpool(sessions.dismiss, call.plane, session)
     elif session.living:
-        by = f"stopped by {call.caller.user.name}"
-        work = await run_in_threadpool(sessions.ask_to_stop, call.plane, session, by)
+        work = await run_in_threadpool(sessions.ask_to_stop, call.plane, session, because)
         await asyncio.shield(asyncio.wrap_future(work))
     return Response(status_code=204)
+
+
+def anyones(call: Call) -> Session:
+    """Return the session of that id, whoever owns it; NotFoundError."""
+    session_id = call.path["id"]
+    known = call.plane.access.sessions.get(session_id) or call.plane.records.session(session_id)
+    if known is None:
+        raise NotFoundError("There is no such session.")
+    return known
 
 
 def _picture(image: Image | None) -> Response:
     headers = {"Cache-Control": "private, max-age=300", "X-Content-Type-Options": "nosniff"}
     found = labels.icon(image) if image else None
     return Response(found or GENERIC, 200, headers, "image/png")
-
-
-def _page(call: Call, found: Sequence[T]) -> tuple[Sequence[T], int]:
-    offset = _whole_number(call, "offset", 0, 10**9)
-    limit = _whole_number(call, "limit", LARGEST_PAGE, LARGEST_PAGE)
-    return found[offset : offset + limit], len(found)
-
-
-def _whole_number(call: Call, name: str, default: int, largest: int) -> int:
-    text = call.query.get(name, str(default))
-    if not (text.isascii() and text.isdecimal() and len(text) < 12 and int(text) <= largest):  # noqa: PLR2004
-        problem = FieldError(name, f"must be a whole number from 0 to {largest}")
-        raise InvalidError("The query has bad fields.", [problem])
-    return int(text)

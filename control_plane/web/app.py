@@ -1,24 +1,47 @@
 """The application: the route table is the product's table of contents."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Lifespan
 
 from control_plane.errors import ControlPlaneError
-from control_plane.web import api, faults, gate, health, openapi, pages, schemas, streams
+from control_plane.web import (
+    admin,
+    admin_images,
+    admin_portal,
+    admin_portal_schemas,
+    admin_schemas,
+    admin_sessions,
+    admin_usage,
+    api,
+    faults,
+    gate,
+    health,
+    openapi,
+    pages,
+    schemas,
+    signing_in,
+    streams,
+)
 from control_plane.web.authorise import authorise, away
 from control_plane.web.middleware import Headers
 from control_plane.web.operations import Operation
 
 READ, WRITE = "sessions:read", "sessions:write"
-S = schemas
+LOOK, CHANGE = "admin:read", "admin:write"
+EVENTS, CSV = "text/event-stream", "text/csv"
+S, A, P, L = schemas, admin_schemas, admin_portal_schemas, admin_images
+# What a write to accounting may meet: a store that is read only, something unknown, or in the way.
+STORE = (404, 405, 409)
 
 # fmt: off
 API: Sequence[Operation] = (
@@ -26,23 +49,67 @@ API: Sequence[Operation] = (
     Operation("POST", "/me/password", api.change_password, "Change one's own password", {204: None}, WRITE, S.ChangePassword, problems=(409, 429)),
     Operation("DELETE", "/me/signins", api.sign_out_everywhere, "Sign out everywhere", {204: None}, WRITE),
     Operation("POST", "/tokens", api.issue_token, "Issue a token", {201: S.NewTokenAnswer}, scope=WRITE, body=S.IssueToken, basic=True, problems=(429,)),
-    Operation("GET", "/tokens", api.tokens, "List one's own tokens", {200: S.TokenList}, READ, query=S.PAGE),
+    Operation("GET", "/tokens", api.tokens, "List one's own tokens", {200: S.TokenList}, READ, query=S.Page),
     Operation("DELETE", "/tokens/{id}", api.revoke_token, "Revoke a token", {204: None}, WRITE, problems=(404,)),
-    Operation("GET", "/applications", api.applications, "The catalogue: what one may start", {200: S.ApplicationList}, READ, query=S.PAGE, problems=(503,)),
+    Operation("GET", "/applications", api.applications, "The catalogue: what one may start", {200: S.ApplicationList}, READ, query=S.Page, problems=(503,)),
     Operation("GET", "/applications/{id}/icon", api.icon, "The icon of an application", {200: None}, READ, media="image/png", problems=(404, 503)),
     Operation("POST", "/sessions", api.start_session, "Start an application", {202: S.SessionAnswer}, WRITE, S.StartSession, problems=(404, 409, 503)),
-    Operation("GET", "/sessions", streams.list_or_stream, "List sessions, or follow them as events", {200: S.SessionList}, READ, query=S.PAGE | S.STATE, stream=True),
+    Operation("GET", "/sessions", streams.list_or_stream, "List sessions, or follow them as events", {200: S.SessionList}, READ, query=S.SessionFilter, also=EVENTS),
     Operation("GET", "/sessions/{id}", api.show_session, "Show a session", {200: S.SessionAnswer}, READ, problems=(404,)),
     Operation("DELETE", "/sessions/{id}", api.stop_session, "Stop a session, or dismiss a failure", {204: None}, WRITE, problems=(404, 503)),
-    Operation("GET", "/sessions/{id}/events", streams.session_events, "Follow a session", {200: None}, READ, media="text/event-stream", problems=(404,)),
-    Operation("GET", "/sessions/{id}/log", api.session_log, "The container's output", {200: None}, READ, query=S.TAIL, media="text/plain", problems=(404, 503)),
+    Operation("GET", "/sessions/{id}/events", streams.session_events, "Follow a session", {200: None}, READ, media=EVENTS, problems=(404,)),
+    Operation("POST", "/sessions/{id}/extend", api.extend_session, "Let a session run on", {200: S.SessionAnswer}, WRITE, S.Extend, problems=(404, 409)),
+    Operation("GET", "/sessions/{id}/log", api.session_log, "The container's output", {200: None}, READ, query=S.Tail, media="text/plain", problems=(404, 503)),
+    # Administration: people.
+    Operation("GET", "/admin/users", admin.users, "List users", {200: A.UserList}, LOOK, query=A.UserFilter),
+    Operation("POST", "/admin/users", admin.create_user, "Create a user", {201: A.UserAnswer}, CHANGE, A.CreateUser, tagged=True, problems=STORE),
+    Operation("GET", "/admin/users/{id}", admin.show_user, "Show a user", {200: A.UserAnswer}, LOOK, tagged=True, problems=(404,)),
+    Operation("PATCH", "/admin/users/{id}", admin.change_user, "Change a user", {200: A.UserAnswer}, CHANGE, A.ChangeUser, tagged=True, problems=STORE),
+    Operation("DELETE", "/admin/users/{id}", admin.remove_user, "Remove a user, or tell what would go", {200: A.DepartureAnswer}, CHANGE, query=A.RemoveUser, problems=STORE),
+    Operation("GET", "/admin/groups", admin.groups, "List groups", {200: A.GroupList}, LOOK, query=A.GroupFilter),
+    Operation("POST", "/admin/groups", admin.create_group, "Create a group", {201: A.GroupAnswer}, CHANGE, A.CreateGroup, tagged=True, problems=STORE),
+    Operation("GET", "/admin/groups/{id}", admin.show_group, "Show a group", {200: A.GroupAnswer}, LOOK, tagged=True, problems=(404,)),
+    Operation("PATCH", "/admin/groups/{id}", admin.change_group, "Change who is in a group", {200: A.GroupAnswer}, CHANGE, A.ChangeGroup, tagged=True, problems=STORE),
+    Operation("DELETE", "/admin/groups/{id}", admin.remove_group, "Remove a group and its grants", {204: None}, CHANGE, problems=STORE),
+    # Administration: what there is, and who may run it.
+    Operation("GET", "/admin/applications", admin.admin_applications, "List all applications", {200: A.AdminApplicationList}, LOOK, query=A.AdminApplicationFilter),
+    Operation("POST", "/admin/applications", admin.create_application, "Create an application", {201: A.AdminApplicationAnswer}, CHANGE, A.CreateApplication, tagged=True, problems=STORE),
+    Operation("GET", "/admin/applications/{id}", admin.show_application, "Show an application", {200: A.AdminApplicationAnswer}, LOOK, tagged=True, problems=(404,)),
+    Operation("PATCH", "/admin/applications/{id}", admin.change_application, "Change an application", {200: A.AdminApplicationAnswer}, CHANGE, A.ChangeApplication, tagged=True, problems=STORE),
+    Operation("DELETE", "/admin/applications/{id}", admin.remove_application, "Remove an application and its grants", {204: None}, CHANGE, problems=STORE),
+    Operation("GET", "/admin/grants", admin.grants, "List grants", {200: A.GrantList}, LOOK, query=A.GrantFilter),
+    Operation("POST", "/admin/grants", admin.create_grant, "Grant an application", {201: A.GrantAnswer}, CHANGE, A.CreateGrant, tagged=True, problems=STORE),
+    Operation("GET", "/admin/grants/{id}", admin.show_grant, "Show a grant", {200: A.GrantAnswer}, LOOK, tagged=True, problems=(404,)),
+    Operation("PATCH", "/admin/grants/{id}", admin.change_grant, "Change a grant's policy", {200: A.GrantAnswer}, CHANGE, A.ChangeGrant, tagged=True, problems=STORE),
+    Operation("DELETE", "/admin/grants/{id}", admin.revoke_grant, "Revoke a grant", {204: None}, CHANGE, query=A.RevokeGrant, problems=STORE),
+    # Administration: the engine's images.
+    Operation("GET", "/admin/images", L.list_images, "List images", {200: L.ImageList}, LOOK, query=S.Page),
+    Operation("POST", "/admin/images", L.pull_image, "Pull an image", {201: L.ImageList}, CHANGE, L.PullImage, event=L.PullEvent, problems=(409,)),
+    Operation("POST", "/admin/images/archive", L.upload_images, "Take in an archive of images", {201: L.ImageList}, CHANGE, upload=L.ARCHIVE, problems=(409,)),
+    Operation("DELETE", "/admin/images/{name:path}", L.remove_image, "Remove an image", {200: L.RemovedImageAnswer}, CHANGE, problems=(404, 409)),
+    # Administration: what runs, what was used, who did what.
+    Operation("GET", "/admin/sessions", admin_sessions.everyones_sessions, "List everyone's sessions", {200: P.AdminSessionList}, LOOK, query=P.AdminSessionFilter),
+    Operation("GET", "/admin/sessions/{id}", admin_sessions.show_anyones_session, "Show anyone's session", {200: P.AdminSessionAnswer}, LOOK, problems=(404,)),
+    Operation("DELETE", "/admin/sessions/{id}", admin_sessions.stop_anyones_session, "Stop anyone's session", {204: None}, CHANGE, problems=(404, 503)),
+    Operation("POST", "/admin/sessions/{id}/message", admin_sessions.send_message, "Tell the owner something", {204: None}, CHANGE, P.SendMessage, problems=(404, 409)),
+    Operation("GET", "/admin/usage", admin_usage.usage, "What was used, by whom or of what", {200: P.UsageList}, LOOK, query=P.UsageFilter, also=CSV),
+    Operation("GET", "/admin/audit", admin_usage.audit, "Who did what", {200: P.AuditList}, LOOK, query=P.AuditFilter, also=CSV),
+    Operation("GET", "/admin/stats", admin_portal.stats, "Figures of the portal", {200: P.StatsAnswer}, LOOK),
+    Operation("GET", "/admin/announcement", admin_portal.announcement, "What everyone is told", {200: P.AnnouncementAnswer}, LOOK, problems=(404,)),
+    Operation("PUT", "/admin/announcement", admin_portal.announce, "Tell everyone something", {200: P.AnnouncementAnswer}, CHANGE, P.Announce),
+    Operation("DELETE", "/admin/announcement", admin_portal.take_back_announcement, "Take it back", {204: None}, CHANGE, problems=(404,)),
 )
 
 PAGES: Sequence[BaseRoute] = (
     Route("/", pages.catalogue, methods=["GET"]),
-    Route("/login", pages.login, methods=["GET"]),
-    Route("/login", pages.sign_in, methods=["POST"]),
-    Route("/logout", pages.sign_out, methods=["POST"]),
+    Route("/login", signing_in.login, methods=["GET"]),
+    Route("/login", signing_in.sign_in, methods=["POST"]),
+    Route("/login/token", signing_in.ask_for_token, methods=["GET"]),
+    Route("/login/token", signing_in.give_token, methods=["POST"]),
+    Route("/login/{source}", signing_in.set_out, methods=["GET"]),
+    Route("/login/{source}/callback", signing_in.come_back, methods=["GET"]),
+    Route("/logout", signing_in.sign_out, methods=["POST"]),
+    Route("/api/v1/signin-methods", signing_in.methods, methods=["GET"]),
     Route("/sessions/{id}", pages.session, methods=["GET"]),
     Route("/api/docs", openapi.page, methods=["GET"]),
     Route("/api/v1/openapi.json", openapi.document, methods=["GET"]),
@@ -58,7 +125,7 @@ PAGES: Sequence[BaseRoute] = (
 def create(lifespan: Lifespan[Starlette]) -> Starlette:
     """Return the application; `lifespan` opens the plane and puts it into the state."""
     app = Starlette(
-        routes=[*PAGES, *(_route(one) for one in API)],
+        routes=[*PAGES, *_routes(API)],
         middleware=[Middleware(Headers), Middleware(faults.Faults)],
         exception_handlers={
             ControlPlaneError: faults.refused,
@@ -69,10 +136,24 @@ def create(lifespan: Lifespan[Starlette]) -> Starlette:
     # A path with an end slash is another path: 404, not a redirect that loses a body.
     app.router.redirect_slashes = False
     app.state.asking = asyncio.Lock()
+    app.state.asking_providers = asyncio.Semaphore(8)
     app.state.document = openapi.build(API)
     return app
 
 
-def _route(operation: Operation) -> Route:
-    path = f"/api/v1{operation.path}"
-    return Route(path, gate.handler(operation), methods=[operation.method])
+def _routes(operations: Sequence[Operation]) -> list[Route]:
+    """Return one route a path: a wrong method is told all that the path takes."""
+    paths: dict[str, dict[str, gate.Handler]] = {}
+    for one in operations:
+        paths.setdefault(f"/api/v1{one.path}", {})[one.method] = gate.handler(one)
+    return [
+        Route(path, _by_method(handlers), methods=list(handlers))
+        for path, handlers in paths.items()
+    ]
+
+
+def _by_method(handlers: Mapping[str, gate.Handler]) -> gate.Handler:
+    async def handle(request: Request) -> Response:
+        return await handlers["GET" if request.method == "HEAD" else request.method](request)
+
+    return handle

@@ -35,7 +35,7 @@ async def authorise(request: Request) -> Response:
     if decision.caller is None:
         return Response(status_code=401)
     session = decision.session
-    if session is None or session.state not in (State.STARTING, State.READY):
+    if session is None or not _is_open(session):
         return Response(status_code=403)
     headers = {
         "X-Remoteapp-User": quote(session.owner, safe="@"),
@@ -54,7 +54,7 @@ async def away(request: Request) -> Response:
     if decision.caller is None:
         return render.problem(plane, NotSignedInError("Nobody is signed in."))
     session = decision.session
-    if session is None or session.state not in (State.STARTING, State.READY):
+    if session is None or not _is_open(session):
         return render.problem(plane, NotFoundError("There is no such session."))
     if request.headers.get("x-remoteapp-browser") == "1" and session.state is State.STARTING:
         return RedirectResponse(f"/sessions/{session.id}", 302)
@@ -72,6 +72,10 @@ def decide(request: Request) -> Decision:
     session = plane.access.owned(headers.get("x-remoteapp-session", ""), owner)
     allowed = session and owner == caller.user.name and _ENTER in caller.scopes
     return Decision(caller, session if allowed else None)
+
+
+def _is_open(session: Session) -> bool:
+    return session.state in (State.STARTING, State.READY) and not session.cut_off
 
 
 def _caller(plane: Plane, token: str | None, signin: str | None) -> Caller | None:

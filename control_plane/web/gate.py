@@ -7,9 +7,8 @@ import asyncio
 import base64
 import binascii
 import inspect
-import json
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Executor
 from typing import Any, TypeVar, cast
 
@@ -18,21 +17,24 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from control_plane import auth
+from control_plane import auth, lifecycle
 from control_plane.domain.access import Caller
 from control_plane.domain.ports import Plane
 from control_plane.errors import (
     FieldError,
     ForbiddenError,
     InvalidError,
+    NotFoundError,
     NotJsonError,
     NotSignedInError,
     TooLargeError,
 )
+from control_plane.web import strict_json
 from control_plane.web.operations import Call, Operation
 
 COOKIE = "__Host-remoteapp"
 LARGEST_BODY = 64 * 1024
+_TOO_LARGE = f"The body is larger than {LARGEST_BODY} bytes."
 # Every refused sign-in takes this long, whatever was wrong with it.
 REFUSAL_SECONDS = 1.0
 
@@ -47,8 +49,13 @@ def handler(operation: Operation) -> Handler:
     async def handle(request: Request) -> Response:
         call = await _call(operation, request)
         if is_async:
-            return await cast("Awaitable[Response]", operation.endpoint(call))
-        return cast("Response", await run_in_threadpool(operation.endpoint, call))
+            answer = await cast("Awaitable[Response]", operation.endpoint(call))
+        else:
+            answer = cast("Response", await run_in_threadpool(operation.endpoint, call))
+        if operation.scope == "admin:write" and operation.changes:
+            # What the answer says is done is in force for the next request.
+            await run_in_threadpool(lifecycle.refresh, call.plane)
+        return answer
 
     return handle
 
@@ -96,10 +103,10 @@ async def _call(operation: Operation, request: Request) -> Call:
     return Call(
         plane=plane_of(request),
         caller=caller,
-        path=request.path_params,
-        query=request.query_params,
+        path=_path(request),
+        query=_query(operation, request),
         headers=request.headers,
-        body=await _body(operation, request) if operation.body else None,
+        body=await _body(operation, request),
         address=client_address(request),
     )
 
@@ -131,33 +138,53 @@ async def _basic(request: Request, value: str) -> Caller:
     return await proved(request, lambda: auth.by_password(plane, proof))
 
 
-async def _body(operation: Operation, request: Request) -> BaseModel:
-    model = cast("type[BaseModel]", operation.body)
-    content = parse_json(request.headers.get("content-type", ""), await _read(request))
+def _path(request: Request) -> Mapping[str, str]:
+    if any("\0" in one for one in request.path_params.values()):
+        raise NotFoundError("Nothing bears such a name.")
+    return request.path_params
+
+
+def _query(operation: Operation, request: Request) -> BaseModel | None:
+    if operation.query is None:
+        return None
+    return _checked(operation.query, dict(request.query_params), "The query has bad fields.")
+
+
+async def _body(operation: Operation, request: Request) -> Any:
+    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if operation.upload:
+        _must_be(operation.upload, media)
+        return request.stream()
+    if operation.body is None:
+        return None
+    _must_be("application/json", media)
+    content = strict_json.parse(await _read(request))
+    return _checked(operation.body, content, "The body has bad fields.")
+
+
+def _must_be(wanted: str, media: str) -> None:
+    if media != wanted:
+        raise NotJsonError(f"The body must be {wanted}.")
+
+
+def _checked(model: type[BaseModel], content: Any, message: str) -> BaseModel:
+    if found := strict_json.unstorable(content):
+        raise InvalidError(message, found)
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        raise InvalidError(
-            "The body has bad fields.", [_problem(one) for one in error.errors()]
-        ) from None
-
-
-def parse_json(media: str, content: bytes) -> Any:
-    """Return the JSON value; NotJsonError says what else came."""
-    if media.partition(";")[0].strip().lower() != "application/json":
-        raise NotJsonError("The body must be application/json.")
-    try:
-        return json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise NotJsonError(f"The body does not parse as JSON: {error}") from error
+        raise InvalidError(message, [_problem(one) for one in error.errors()]) from None
 
 
 async def _read(request: Request) -> bytes:
+    declared = request.headers.get("content-length", "")
     content = bytearray()
+    if declared.isdecimal() and float(declared) > LARGEST_BODY:
+        raise TooLargeError(_TOO_LARGE)
     async for chunk in request.stream():
         content += chunk
         if len(content) > LARGEST_BODY:
-            raise TooLargeError(f"The body is larger than {LARGEST_BODY} bytes.")
+            raise TooLargeError(_TOO_LARGE)
     return bytes(content)
 
 

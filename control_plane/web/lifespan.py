@@ -6,7 +6,8 @@ Invariant: nothing here holds state that a killed process would lose.
 import asyncio
 import logging
 import threading
-from collections.abc import AsyncIterator, Callable
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -14,7 +15,7 @@ from datetime import timedelta
 from starlette.applications import Starlette
 from starlette.types import Lifespan
 
-from control_plane import auth, lifecycle
+from control_plane import auth, enforcement, lifecycle, usage
 from control_plane.domain.ports import Plane
 from control_plane.errors import ControlPlaneError
 
@@ -22,6 +23,7 @@ log = logging.getLogger(__name__)
 
 Opened = Callable[[asyncio.AbstractEventLoop], Plane]
 
+SAMPLE_SECONDS = 30.0
 _OVERLAP = timedelta(seconds=2)
 # PAM blocks, and argon2 holds 19 MiB while it works: few at a time.
 _SIGN_INS_AT_ONCE = 4
@@ -38,7 +40,7 @@ def of(opened: Opened) -> Lifespan[Starlette]:
         app.state.plane = plane
         app.state.signing_in = ThreadPoolExecutor(_SIGN_INS_AT_ONCE, "sign-in")
         stopping = threading.Event()
-        for work, pause in ((_follow(plane), 0.5), (_ends(plane), 0.5), (_mending(plane), 10.0)):
+        for work, pause in _background(plane):
             arguments = (work, pause, stopping)
             threading.Thread(target=_again_and_again, args=arguments, daemon=True).start()
         yield
@@ -47,6 +49,17 @@ def of(opened: Opened) -> Lifespan[Starlette]:
         app.state.signing_in.shutdown(wait=False, cancel_futures=True)
 
     return lifespan
+
+
+def _background(plane: Plane) -> Sequence[tuple[Callable[[], None], float]]:
+    """Return what goes on beside the requests, and the seconds of rest between two rounds."""
+    return (
+        (_follow(plane), 0.5),
+        (_ends(plane), 0.5),
+        (_mending(plane), 10.0),
+        (_timing(plane), 1.0),
+        (_counting(plane), SAMPLE_SECONDS),
+    )
 
 
 def _again_and_again(work: Callable[[], None], pause: float, stopping: threading.Event) -> None:
@@ -64,13 +77,17 @@ def _again_and_again(work: Callable[[], None], pause: float, stopping: threading
 def _follow(plane: Plane) -> Callable[[], None]:
     """Return what notices other writers, and a reload of nginx that is due."""
     seen: object = None
+    next_look = 0.0
 
     def follow() -> None:
-        nonlocal seen
+        nonlocal seen, next_look
         plane.gateway.poke()
-        if (version := plane.stores.version()) != seen:
+        begun = time.monotonic()
+        if begun >= next_look and (version := plane.stores.version()) != seen:
             lifecycle.refresh(plane)
             seen = version
+            # With many thousands of users, reading them all takes a third of the time at most.
+            next_look = begun + 3 * (time.monotonic() - begun)
 
     return follow
 
@@ -95,6 +112,25 @@ def _mending(plane: Plane) -> Callable[[], None]:
 
     def mend() -> None:
         lifecycle.reconcile(plane)
+        enforcement.settle_homes(plane)
         auth.forget_old_attempts(plane)
 
     return mend
+
+
+def _timing(plane: Plane) -> Callable[[], None]:
+    """Return what ends sessions at their time."""
+
+    def keep_time() -> None:
+        enforcement.keep_time(plane)
+
+    return keep_time
+
+
+def _counting(plane: Plane) -> Callable[[], None]:
+    """Return what counts the use of CPU and memory."""
+
+    def count() -> None:
+        usage.sample_all(plane)
+
+    return count

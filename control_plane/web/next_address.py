@@ -8,7 +8,7 @@ import re
 _LONGEST = 2048
 # A first segment that is a plain word leaves no room for `//`, `/\`, a scheme or an escaped slash;
 # the rest is printable ASCII, for browsers drop tabs and newlines from an address.
-_OWN = re.compile(r"/(?:(?!log(?:in|out)\b)[a-z]+(?:[/?][!-\[\]-~]*)?)?", re.ASCII)
+_OWN = re.compile(r"/(?:(?!log(?:in(?!/token\?)|out)\b)[a-z]+(?:[/?][!-\[\]-~]*)?)?", re.ASCII)
 
 
 def safe_next(asked: str) -> str:

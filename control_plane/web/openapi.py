@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json_schema
@@ -16,9 +16,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from control_plane import __version__
-from control_plane.web.api import LARGEST_PAGE, LONGEST_TAIL
 from control_plane.web.operations import Operation
 from control_plane.web.schemas import Health, Problem, Readiness, StateEvent
+from control_plane.web.signing_in import SigninMethods
 from control_plane.web.templating import render_page
 
 Json = dict[str, Any]
@@ -43,23 +43,24 @@ _CREDENTIALS: Json = {
     "token": {"type": "http", "scheme": "bearer", "description": "A token: `rapp_…`."},
     "password": {"type": "http", "scheme": "basic", "description": "Sign-in name and password."},
 }
-_QUERY: Mapping[str, Json] = {
-    "limit": {"type": "integer", "minimum": 0, "maximum": LARGEST_PAGE, "default": LARGEST_PAGE},
-    "offset": {"type": "integer", "minimum": 0, "maximum": 10**9, "default": 0},
-    "state": {"type": "string"},
-    "tail": {"type": "integer", "minimum": 0, "maximum": LONGEST_TAIL, "default": 200},
+_RETRY = ("Retry-After", "Seconds.")
+_LOCATION = ("Location", "Where it can be looked at.")
+_ETAG = ("ETag", "For If-Match.")
+_HEADERS: Mapping[int, Sequence[tuple[str, str]]] = {
+    202: (_LOCATION,),
+    401: (("WWW-Authenticate", "How to sign in."),),
+    405: (("Allow", "The methods that remain."),),
+    429: (_RETRY,),
+    503: (_RETRY,),
 }
-_HEADERS: Mapping[int, tuple[str, str]] = {
-    202: ("Location", "Where it can be looked at."),
-    401: ("WWW-Authenticate", "How to sign in."),
-    429: ("Retry-After", "Seconds."),
-    503: ("Retry-After", "Seconds."),
-}
+_TAGGED: Mapping[int, Sequence[tuple[str, str]]] = {200: (_ETAG,), 201: (_LOCATION, _ETAG)}
 _REASONS: Mapping[int, str] = {
     401: "Nobody is signed in, or what was shown does not hold.",
     403: "A scope is missing, or the request came from another origin.",
     404: "Unknown, or not yours.",
+    405: "The store is read only.",
     409: "Something stands in the way.",
+    412: "It was changed since you looked at it.",
     413: "The body is too large.",
     415: "The body is not JSON.",
     422: "Bad fields, each named in `errors`.",
@@ -84,7 +85,8 @@ def build(operations: Sequence[Operation]) -> Json:
     paths: dict[str, Json] = {}
     for one in operations:
         described = _operation(one, refs)
-        paths.setdefault(PREFIX + one.path, {})[one.method.lower()] = described
+        path = PREFIX + re.sub(r":\w+\}", "}", one.path)
+        paths.setdefault(path, {})[one.method.lower()] = described
     return {
         "openapi": "3.1.0",
         "info": {
@@ -127,7 +129,8 @@ def _schemas(operations: Sequence[Operation]) -> tuple[Refs, Json]:
         one.body: "validation" for one in operations if one.body
     }
     answers = [model for one in operations for model in one.answers.values() if model]
-    answers += [Problem, StateEvent, Health, Readiness]
+    answers += [one.event for one in operations if one.event]
+    answers += [Problem, StateEvent, Health, Readiness, SigninMethods]
     modes |= dict.fromkeys(answers, "serialization")
     found, definitions = models_json_schema(
         list(modes.items()),
@@ -141,20 +144,27 @@ def _operation(one: Operation, refs: Refs) -> Json:
     described: Json = {
         "operationId": one.endpoint.__name__,
         "summary": one.summary,
-        "tags": [one.path.split("/")[1]],
+        "tags": [_tag(one.path)],
         "security": _security(one),
         "parameters": _parameters(one),
         "responses": {
             str(status): _answer(one, status, model, refs) for status, model in one.answers.items()
         }
+        | ({"200": _told(one, refs)} if one.event else {})
         | {str(status): _problem(status, refs) for status in _problems(one)},
     }
     if one.scope:
         described["description"] = f"Needs the scope `{one.scope}`."
-    if one.body:
-        content = {"application/json": {"schema": refs[one.body]}}
+    if one.body or one.upload:
+        content = {"application/json": {"schema": refs[one.body]}} if one.body else {one.upload: {}}
         described["requestBody"] = {"required": True, "content": content}
     return described
+
+
+def _tag(path: str) -> str:
+    """Return the first word of a path, of an administrator's the first two."""
+    words = path.split("/")[1:]
+    return "/".join(words[: 2 if words[0] == "admin" else 1])
 
 
 def _security(one: Operation) -> list[Json]:
@@ -165,13 +175,32 @@ def _security(one: Operation) -> list[Json]:
 def _parameters(one: Operation) -> list[Json]:
     path = [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-        for name in re.findall(r"\{(\w+)\}", one.path)
+        for name in re.findall(r"\{(\w+)", one.path)
     ]
-    query = [
-        {"name": name, "in": "query", "description": text, "schema": _QUERY[name]}
-        for name, text in one.query.items()
+    headers = [_LAST_EVENT_ID] if _streams(one) else []
+    return [*path, *_query(one), *headers, *([_IF_MATCH] if _is_conditional(one) else [])]
+
+
+def _query(one: Operation) -> list[Json]:
+    described = one.query.model_json_schema(schema_generator=_Untitled) if one.query else {}
+    return [
+        {"name": name, "in": "query", **_said(schema), "schema": _present(schema)}
+        for name, schema in described.get("properties", {}).items()
     ]
-    return [*path, *query, *([_LAST_EVENT_ID] if _streams(one) else [])]
+
+
+def _said(schema: Json) -> Json:
+    text = schema.get("description")
+    return {"description": text} if text else {}
+
+
+def _present(schema: Json) -> Json:
+    """Return the schema of what is sent: a query has no null, it leaves the word out."""
+    kinds = [one for one in schema.get("anyOf", []) if one != {"type": "null"}]
+    kept = {key: value for key, value in schema.items() if key not in ("anyOf", "description")}
+    if not kinds:
+        return kept
+    return {key: value for key, value in (kept | kinds[0]).items() if key != "default"}
 
 
 _LAST_EVENT_ID: Json = {
@@ -180,10 +209,20 @@ _LAST_EVENT_ID: Json = {
     "description": "The last event that came: the stream goes on after it.",
     "schema": {"type": "string"},
 }
+_IF_MATCH: Json = {
+    "name": "If-Match",
+    "in": "header",
+    "description": "The ETag of what you looked at; absent: change it whatever it is.",
+    "schema": {"type": "string"},
+}
+
+
+def _is_conditional(one: Operation) -> bool:
+    return one.tagged and one.method == "PATCH"
 
 
 def _streams(one: Operation) -> bool:
-    return one.stream or one.media == EVENTS
+    return EVENTS in (one.media, one.also) and not one.changes
 
 
 def _problems(one: Operation) -> list[int]:
@@ -191,36 +230,58 @@ def _problems(one: Operation) -> list[int]:
     found = {401, 500, 503, *one.problems}
     if one.scope or one.changes:
         found.add(403)
-    if one.body:
+    if one.body or one.upload:
         found |= {413, 415, 422}
     if one.query:
         found.add(422)
+    if _is_conditional(one):
+        found.add(412)
     return sorted(found)
 
 
+def _told(one: Operation, refs: Refs) -> Json:
+    """Return what the operation answers instead where events are accepted."""
+    events = {
+        "type": "string",
+        "description": "Server-sent events: `progress` until `done` or `failed`.",
+        "contentMediaType": EVENTS,
+        "contentSchema": refs[cast("type[BaseModel]", one.event)],
+    }
+    return _response("Event by event", ()) | {"content": {EVENTS: {"schema": events}}}
+
+
 def _answer(one: Operation, status: int, model: type[BaseModel] | None, refs: Refs) -> Json:
-    described = _response(status, HTTPStatus(status).phrase)
+    headers = _TAGGED[status] if one.tagged else _HEADERS.get(status, ())
+    described = _response(HTTPStatus(status).phrase, headers)
     content: Json = {}
     if model:
         content[one.media] = {"schema": refs[model]}
     elif status != HTTPStatus.NO_CONTENT:
-        content[one.media] = {"schema": {"type": "string"}} if one.media == "text/plain" else {}
+        content[one.media] = _plain(one.media)
     if _streams(one):
         content[EVENTS] = {"schema": _events(refs)}
+    elif one.also:
+        content[one.also] = _plain(one.also)
     return described | ({"content": content} if content else {})
+
+
+def _plain(media: str) -> Json:
+    return {"schema": {"type": "string"}} if media.startswith("text/") else {}
 
 
 def _problem(status: int, refs: Refs) -> Json:
     content = {"application/problem+json": {"schema": refs[Problem]}}
-    return _response(status, _REASONS[status]) | {"content": content}
+    return _response(_REASONS[status], _HEADERS.get(status, ())) | {"content": content}
 
 
-def _response(status: int, text: str) -> Json:
-    if status not in _HEADERS:
+def _response(text: str, headers: Sequence[tuple[str, str]]) -> Json:
+    if not headers:
         return {"description": text}
-    name, meaning = _HEADERS[status]
-    header = {"description": meaning, "required": True, "schema": {"type": "string"}}
-    return {"description": text, "headers": {name: header}}
+    described = {
+        name: {"description": meaning, "required": True, "schema": {"type": "string"}}
+        for name, meaning in headers
+    }
+    return {"description": text, "headers": described}
 
 
 def _events(refs: Refs) -> Json:
@@ -249,6 +310,9 @@ def _beside(refs: Refs) -> dict[str, Json]:
     readiness = {"schema": refs[Readiness]}
     return {
         f"{PREFIX}/openapi.json": _open("document", "This document", {200: {"schema": {}}}),
+        f"{PREFIX}/signin-methods": _open(
+            "signin_methods", "How people sign in here", {200: {"schema": refs[SigninMethods]}}
+        ),
         "/api/docs": _open(
             "page", "This document, for people", {200: {"schema": {"type": "string"}}}, "text/html"
         ),

@@ -4,6 +4,7 @@ import logging
 import secrets
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
+from typing import Literal
 
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
@@ -11,9 +12,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from control_plane import catalogue
-from control_plane.domain import labels
-from control_plane.domain.entities import Session
+from control_plane.domain import labels, options
+from control_plane.domain.entities import Policy, Session
 from control_plane.domain.names import shown
+from control_plane.domain.policy import as_fields
 from control_plane.domain.ports import Plane
 from control_plane.errors import (
     ConflictError,
@@ -24,6 +26,7 @@ from control_plane.errors import (
     NotJsonError,
     NotSignedInError,
     NotSupportedError,
+    PreconditionError,
     StartError,
     TooLargeError,
     TooManyError,
@@ -41,6 +44,7 @@ STATUS: Mapping[type[ControlPlaneError], int] = {
     NotSupportedError: HTTPStatus.METHOD_NOT_ALLOWED,
     ConflictError: HTTPStatus.CONFLICT,
     StartError: HTTPStatus.CONFLICT,
+    PreconditionError: HTTPStatus.PRECONDITION_FAILED,
     TooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     NotJsonError: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     InvalidError: HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -48,6 +52,7 @@ STATUS: Mapping[type[ControlPlaneError], int] = {
     UnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 RETRY_SECONDS = 5
+Access = Literal["owner", "none"]
 
 
 def answer(
@@ -57,8 +62,8 @@ def answer(
     return Response(model.model_dump_json(), status, headers, "application/json")
 
 
-def session(plane: Plane, one: Session) -> schemas.SessionAnswer:
-    """Return a session as its owner sees it."""
+def session(plane: Plane, one: Session, access: Access = "owner") -> schemas.SessionAnswer:
+    """Return a session; `access` is how the caller may enter it."""
     failure = one.failure and schemas.FailureAnswer.model_validate(one.failure)
     return schemas.SessionAnswer(
         id=one.id,
@@ -66,7 +71,7 @@ def session(plane: Plane, one: Session) -> schemas.SessionAnswer:
         application=one.application,
         type=one.type,
         owner=one.owner,
-        access="owner",
+        access=access,
         state=one.state.value,
         url=f"{plane.site.public_url}{labels.base_path(one.owner, one.id)}/",
         created_at=one.created_at,
@@ -74,6 +79,7 @@ def session(plane: Plane, one: Session) -> schemas.SessionAnswer:
         ends_at=one.ends_at,
         ended_at=one.ended_at,
         ends_because=one.ends_because,
+        cut_off=one.cut_off,
         failure=failure,
     )
 
@@ -83,10 +89,10 @@ def sessions(plane: Plane, found: Sequence[Session]) -> list[schemas.SessionAnsw
     return [session(plane, one) for one in found]
 
 
-def application(plane: Plane, entry: catalogue.Entry) -> schemas.ApplicationAnswer:
-    """Return one entry of the catalogue with what runs of it."""
+def application(plane: Plane, entry: catalogue.Entry, owner: str) -> schemas.ApplicationAnswer:
+    """Return one entry of the owner's catalogue with what runs of it."""
     image = entry.image
-    running = plane.access.sessions_of(entry.grant.user)
+    running = plane.access.sessions_of(owner)
     return schemas.ApplicationAnswer(
         grant_id=entry.grant.id,
         display_name=entry.display_name,
@@ -96,10 +102,22 @@ def application(plane: Plane, entry: catalogue.Entry) -> schemas.ApplicationAnsw
         category=entry.grant.application.category,
         icon_url=f"/api/v1/applications/{entry.grant.id}/icon",
         available=entry.available,
-        policy=schemas.PolicyAnswer.model_validate(entry.policy),
-        options=list(labels.offered_options(image)) if image else [],
+        policy=policy(entry.policy),
+        options=list(options.offered_options(image, entry.policy)) if image else [],
         sessions=sessions(plane, [one for one in running if one.grant_id == entry.grant.id]),
     )
+
+
+def policy(complete: Policy) -> schemas.PolicyAnswer:
+    """Return a policy that leaves nothing to a default; never its licence."""
+    return schemas.PolicyAnswer.model_validate(policy_fields(complete))
+
+
+def policy_fields(one: Policy) -> dict[str, object]:
+    """Return what people may see of a policy: of its licence no more than that there is one."""
+    fields = as_fields(one)
+    licence = fields.pop("app_license")
+    return fields | {"has_app_license": bool(licence)}
 
 
 def status_of(error: ControlPlaneError) -> int:
@@ -112,8 +130,14 @@ def status_of(error: ControlPlaneError) -> int:
 
 def problem(plane: Plane, error: ControlPlaneError) -> Response:
     """Return an error as problem+json."""
+    body = problem_of(plane, error)
+    return _problem(body, headers_of(error, body.status))
+
+
+def problem_of(plane: Plane, error: ControlPlaneError) -> schemas.Problem:
+    """Return an error as it is told."""
     status = status_of(error)
-    body = schemas.Problem(
+    return schemas.Problem(
         type=f"urn:remoteapp:{error.code}",
         title=HTTPStatus(status).phrase,
         status=status,
@@ -122,7 +146,6 @@ def problem(plane: Plane, error: ControlPlaneError) -> Response:
         errors=_fields(error),
         sessions=_in_the_way(plane, error),
     )
-    return _problem(body, headers_of(error, status))
 
 
 def http_problem(error: HTTPException) -> Response:
@@ -159,6 +182,8 @@ def headers_of(error: ControlPlaneError, status: int) -> dict[str, str]:
     """Return the headers an error's status calls for."""
     if isinstance(error, TooManyError):
         return {"Retry-After": str(error.retry_after)}
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
+        return {"Allow": "GET, HEAD"}  # a store that is read only
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         return {"Retry-After": str(RETRY_SECONDS)}
     if status == HTTPStatus.UNAUTHORIZED:

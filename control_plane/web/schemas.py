@@ -3,20 +3,72 @@
 Times are RFC 3339 UTC, durations seconds, memory bytes.
 """
 
+import re
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 Scope = Literal["sessions:read", "sessions:write", "shares:write", "admin:read", "admin:write"]
 MONTH = 30 * 24 * 3600
 YEAR = 366 * 24 * 3600
 PASSWORD_LEAST = 8
+LARGEST_PAGE = 500
+LONGEST_TAIL = 5000
+_DATE = re.compile(r"\d{4}-\d\d-\d\d[Tt]", re.ASCII)
+
+
+def _written(value: object) -> object:
+    # pydantic would take a number of seconds, too.
+    if not (isinstance(value, str) and _DATE.match(value)):
+        raise ValueError("must be text, by RFC 3339")
+    return value
+
+
+def _in_utc(value: datetime) -> datetime:
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("must lie within the years 1 to 9999 in UTC") from None
+
+
+# RFC 3339 with an offset, as it is sent; UTC from here on.
+Moment = Annotated[
+    AwareDatetime, Field(strict=False), BeforeValidator(_written), AfterValidator(_in_utc)
+]
 
 
 class Body(BaseModel):
     """What a client sends: an unknown field is an error."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Query(BaseModel):
+    """What stands behind the question mark: an unknown word is an error."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Page(Query):
+    """A part of a list."""
+
+    limit: int = Field(default=LARGEST_PAGE, ge=0, le=LARGEST_PAGE, description="At most so many.")
+    offset: int = Field(default=0, ge=0, le=10**9, description="Leave out so many first.")
+
+
+class SessionFilter(Page):
+    """Which sessions."""
+
+    state: Literal["living", "all"] = Field(
+        default="living", description="`all`: also the ended ones that are still kept."
+    )
+
+
+class Tail(Query):
+    """How much of an output."""
+
+    tail: int = Field(default=200, ge=0, le=LONGEST_TAIL, description="So many lines from the end.")
 
 
 class Answer(BaseModel):
@@ -35,6 +87,14 @@ class StartSession(Body):
         default={}, description="`resolution`: WIDTHxHEIGHT, 320-7680 x 200-4320; absent: fit."
     )
     replace: bool = Field(default=False, description="Stop the oldest of this grant first.")
+
+
+class Extend(Body):
+    """Let a session run on."""
+
+    seconds: Annotated[
+        int, Field(ge=1, le=YEAR, description="Added to its end, as far as the policy allows.")
+    ]
 
 
 class IssueToken(Body):
@@ -61,14 +121,14 @@ class FailureAnswer(Answer):
 
 
 class SessionAnswer(Answer):
-    """A session as its owner sees it."""
+    """A session; `access` is the caller's, who may administer one that he may not enter."""
 
     id: str
     grant_id: str
     application: str
     type: Literal["vncapp", "webapp"]
     owner: str
-    access: Literal["owner", "control", "view"]
+    access: Literal["owner", "control", "view", "none"]
     state: Literal["starting", "ready", "stopping", "stopped", "failed"]
     url: str = Field(description="Absolute, with its end slash.")
     created_at: AwareDatetime
@@ -76,6 +136,7 @@ class SessionAnswer(Answer):
     ends_at: AwareDatetime | None
     ended_at: AwareDatetime | None
     ends_because: str
+    cut_off: bool = Field(description="It computes on and nobody may enter.")
     failure: FailureAnswer | None
 
 
@@ -83,11 +144,16 @@ class PolicyAnswer(Answer):
     """What a started application may do; no field is left to a default."""
 
     allow_home: bool
+    volumes: list[str] = Field(description="Each SOURCE:TARGET:MODE.")
+    allow_startup_data: bool
+    has_app_license: bool = Field(description="The licence itself is never shown.")
     share: Literal["none", "view", "control"]
     memory: int
     cpus: float
     pids: int
+    network: Literal["internet", "none"]
     max_sessions: int
+    max_lifetime: int = Field(description="0: no end.")
 
 
 class ApplicationAnswer(Answer):
@@ -197,8 +263,3 @@ class Readiness(Answer):
 
     ready: bool
     checks: dict[str, str]
-
-
-PAGE = {"limit": "At most so many, up to 500.", "offset": "Leave out so many first."}
-STATE = {"state": "`all`: also the ended ones that are still kept."}
-TAIL = {"tail": "So many lines from the end, up to 5000."}

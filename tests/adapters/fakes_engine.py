@@ -1,31 +1,45 @@
-"""An engine in memory; it passes the contract tests of the real one."""
+"""An engine, its images and its homes in memory; they pass the contract tests of the real ones."""
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
+from pathlib import Path
 
+from control_plane.adapters.docker_library import Transfers, reference
 from control_plane.domain.containers import ContainerSpec
-from control_plane.domain.entities import Image
+from control_plane.domain.entities import Image, Network, Sample
 from control_plane.domain.labels import IMAGE
-from control_plane.domain.ports import Container
-from control_plane.errors import EngineUnavailableError, ImageMissingError
+from control_plane.domain.ports import Container, PullProgress
+from control_plane.errors import (
+    ConflictError,
+    EngineUnavailableError,
+    FieldError,
+    ImageMissingError,
+    InvalidError,
+    StartError,
+)
 
 HELLO = "remoteapp/hello:latest"
+RANGES: Mapping[Network, str] = {"internet": "10.213.0.0/21", "none": "10.213.8.0/21"}
+MADE = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def hello() -> Image:
+    """Return an image that keeps the contract."""
+    labels = {IMAGE + "contract": "1", IMAGE + "type": "webapp", IMAGE + "ui_name": "Hello"}
+    return Image("sha256:hello", HELLO, labels, 88_000_000, MADE)
 
 
 @dataclass
 class FakeEngine:
     """Containers as a dict; `away` makes every call fail, `deaf` containers ignore SIGTERM."""
 
-    known: dict[str, Image] = field(
-        default_factory=lambda: {
-            HELLO: Image("sha256:hello", HELLO, {IMAGE + "contract": "1", IMAGE + "type": "webapp"})
-        }
-    )
+    known: dict[str, Image] = field(default_factory=lambda: {HELLO: hello()})
     found: dict[str, Container] = field(default_factory=dict)
     specs: dict[str, ContainerSpec] = field(default_factory=dict)
     statuses: dict[str, int] = field(default_factory=dict)
+    samples: dict[str, Sample] = field(default_factory=dict)
     ended: list[str] = field(default_factory=list)
     away: bool = False
     deaf: bool = False
@@ -38,6 +52,10 @@ class FakeEngine:
     def session_range(self) -> str:
         self.check()
         return "10.213.0.0/20"
+
+    def range_of(self, network: Network) -> str:
+        self.check()
+        return RANGES[network]
 
     def image(self, name: str) -> Image:
         self.check()
@@ -52,11 +70,15 @@ class FakeEngine:
 
     def run(self, spec: ContainerSpec) -> str:
         self.image(spec.image)
+        for volume in spec.volumes:
+            if not Path(volume.source).exists():
+                raise StartError("engine", f"The engine refused: {volume.source} does not exist")
         container_id = f"container-{next(self._numbers)}"
         self.specs[container_id] = spec
         self.found[container_id] = Container(
             container_id, running=True, started=True, labels=spec.labels, address=spec.address
         )
+        self.samples[container_id] = Sample(0.01, 1024**2)
         return container_id
 
     def containers(self) -> Sequence[Container]:
@@ -79,6 +101,29 @@ class FakeEngine:
         self.found.pop(container_id, None)
         self.statuses.pop(container_id, None)
 
+    def limit(self, container_id: str, memory: int, cpus: float, pids: int) -> None:
+        self.check()
+        if container_id in self.found:
+            spec = self.specs[container_id]
+            self.specs[container_id] = replace(spec, memory=memory, cpus=cpus, pids=pids)
+
+    def detach(self, container_id: str) -> None:
+        self.check()
+        if container_id in self.found:
+            self.found[container_id] = replace(self.found[container_id], address="")
+
+    def attach(self, container_id: str, network: Network, address: str) -> None:
+        self.check()
+        del network
+        if container_id not in self.found:
+            raise StartError("engine", f"The engine refused: No such container: {container_id}")
+        self.found[container_id] = replace(self.found[container_id], address=address)
+
+    def sample(self, container_id: str) -> Sample | None:
+        self.check()
+        found = self.found.get(container_id)
+        return self.samples[container_id] if found and found.running else None
+
     def log(self, container_id: str, tail: int) -> str:
         self.check()
         return "line\n" * min(tail, 2) if container_id in self.found else ""
@@ -91,3 +136,78 @@ class FakeEngine:
         del since
         yield from self.ended
         raise EngineUnavailableError("The engine closed its stream of events.")
+
+
+@dataclass
+class FakeLibrary:
+    """The images of a FakeEngine; `registry` is what a registry has, `used` what runs.
+
+    An archive is the names in it, a line each, after the word `archive`.
+    """
+
+    engine: FakeEngine = field(default_factory=FakeEngine)
+    registry: dict[str, Image] = field(default_factory=dict)
+    used: set[str] = field(default_factory=set)
+    transfers: Transfers = field(default_factory=Transfers)
+
+    def images(self) -> Sequence[Image]:
+        return [image for _, image in sorted(self.engine.images().items())]
+
+    def pull(self, name: str) -> Iterator[PullProgress]:
+        pulling = self._pulling(reference(name))
+        next(pulling)
+        return pulling
+
+    def load(self, archive: Iterable[bytes]) -> Sequence[str]:
+        with self.transfers.one(object()):
+            self.engine.check()
+            head, *names = b"".join(archive).decode(errors="replace").split("\n")
+            if head != "archive" or not names:
+                problem = FieldError("body", "must be an archive as `docker save NAME` makes it")
+                raise InvalidError("The archive was not taken in: invalid tar header", [problem])
+            for name in names:
+                self.engine.known[name] = replace(hello(), id=f"sha256:{name}", name=name)
+            return names
+
+    def remove(self, name: str) -> None:
+        whole = reference(name)
+        image = self.engine.images().get(whole)
+        if image is None:
+            raise ImageMissingError(whole)
+        if image.id in self.used:
+            raise ConflictError(f"The image {whole} is in use by 1 containers.")
+        del self.engine.known[whole]
+
+    def _pulling(self, whole: str) -> Generator[PullProgress, None, None]:
+        with self.transfers.one(whole):
+            self.engine.check()
+            if whole not in self.registry:
+                raise ConflictError(f"The image {whole} could not be pulled: manifest unknown")
+            yield PullProgress("", f"Pulling {whole}")
+            yield PullProgress("layer", "Downloading", 50, 100)
+            self.engine.known[whole] = self.registry[whole]
+            yield PullProgress("", f"Status: Downloaded newer image for {whole}")
+
+
+@dataclass
+class FakeHomes:
+    """Homes as a dict of bytes; `used` are those that a container has."""
+
+    found: dict[str, bytes] = field(default_factory=dict)
+    used: set[str] = field(default_factory=set)
+
+    def exists(self, volume: str) -> bool:
+        return volume in self.found
+
+    def archive(self, volume: str, path: Path) -> bool:
+        if volume not in self.found:
+            return False
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        path.write_bytes(self.found[volume])
+        return True
+
+    def remove(self, volume: str) -> None:
+        if volume in self.used:
+            raise ConflictError(f"The home {volume} is still in use.")
+        self.found.pop(volume, None)

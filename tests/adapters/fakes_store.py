@@ -3,14 +3,22 @@
 import secrets
 import threading
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import TypeVar
 
+from control_plane.adapters.accounting_rewrite import tidy
 from control_plane.domain.entities import (
+    Announcement,
     Application,
     AuditRow,
     Grant,
+    Grantee,
+    Group,
+    Holdings,
+    HomeTask,
+    Link,
     Policy,
     Session,
     SignIn,
@@ -19,109 +27,224 @@ from control_plane.domain.entities import (
     UsageRow,
     User,
 )
+from control_plane.domain.stores import (
+    ApplicationChange,
+    GroupChange,
+    PolicyChange,
+    Rewriting,
+    UserChange,
+)
 from control_plane.errors import ConflictError, NotFoundError, StoreUnavailableError
+
+T = TypeVar("T")
 
 
 class FakeAccounting:
-    """Accounting in dicts."""
+    """Accounting as one value, which every change replaces."""
 
     def __init__(self) -> None:
         """Start empty."""
         self.writes = 0
-        self._users: dict[str, User] = {}
-        self._applications: dict[str, Application] = {}
-        self._grants: dict[str, Grant] = {}
+        self._lock = threading.RLock()
+        self._held = Holdings()
         self._given: set[int] = set()
 
     def user(self, name: str) -> User | None:
-        return self._users.get(name)
+        return next((one for one in self._held.users if one.name == name), None)
 
     def users(self) -> Sequence[User]:
-        return sorted(self._users.values(), key=lambda user: user.name)
+        return self._held.users
 
-    def add_user(self, user: User) -> None:
-        uids = {one.uid for one in self._users.values()} - {None}
-        if user.name in self._users or user.uid in uids:
-            raise ConflictError(f"There is a user {user.name} already.")
-        self._users[user.name] = user
-        self._given |= {user.uid} if user.uid is not None else set()
-        self.writes += 1
+    def group(self, name: str) -> Group | None:
+        return next((one for one in self.groups() if one.name == name), None)
 
-    def change_user(self, user: User) -> None:
-        self._known_user(user.name)
-        self._users[user.name] = user
-        self.writes += 1
-
-    def remove_user(self, name: str) -> None:
-        self._known_user(name)
-        del self._users[name]
-        self._drop([one for one in self._grants.values() if one.user == name])
-
-    def next_uid(self, first: int, last: int, taken: Callable[[int], bool]) -> int:
-        for uid in range(first, last + 1):
-            if uid not in self._given and not taken(uid):
-                self._given.add(uid)
-                self.writes += 1
-                return uid
-        raise ConflictError("None is left.")
+    def groups(self) -> Sequence[Group]:
+        held = self._held
+        return [
+            Group(name, tuple(user.name for user in held.users if name in user.groups))
+            for name in held.groups
+        ]
 
     def applications(self) -> Sequence[Application]:
-        return sorted(self._applications.values(), key=lambda one: one.image)
+        return self._held.applications
 
-    def add_application(self, application: Application) -> None:
-        if application.image in self._applications:
-            raise ConflictError(f"There is an application of {application.image} already.")
-        self._applications[application.image] = application
-        self.writes += 1
-
-    def remove_application(self, image: str) -> None:
-        self._known_application(image)
-        del self._applications[image]
-        self._drop([one for one in self._grants.values() if one.application.image == image])
+    def application(self, application_id: str) -> Application | None:
+        return next((one for one in self._held.applications if one.id == application_id), None)
 
     def grant(self, grant_id: str) -> Grant | None:
-        return self._grants.get(grant_id)
+        return next((one for one in self._held.grants if one.id == grant_id), None)
 
-    def granted(self, grant_ids: Collection[str]) -> set[str]:
-        return {one for one in grant_ids if self.grant(one)}
+    def grants(self) -> Sequence[Grant]:
+        return self._held.grants
 
     def grants_of(self, user: str) -> Sequence[Grant]:
-        mine = [one for one in self._grants.values() if one.user == user]
+        mine = [one for one in self._held.grants if self._is_for(one, user)]
         return sorted(mine, key=lambda one: (one.application.image, one.id))
 
-    def add_grant(self, image: str, user: str, policy: Policy) -> Grant:
-        self._known_user(user)
-        application = self._known_application(image)
-        for one in self._grants.values():
-            if (one.user, one.application, one.policy) == (user, application, policy):
+    def holds(self, pairs: Collection[tuple[str, str]]) -> Mapping[tuple[str, str], Grant]:
+        found = {pair: self.grant(pair[1]) for pair in pairs}
+        return {pair: one for pair, one in found.items() if one and self._is_for(one, pair[0])}
+
+    def holdings(self) -> Holdings:
+        return self._held
+
+    def reserve_uids(
+        self, count: int, first: int, last: int, taken: Callable[[int], bool]
+    ) -> Sequence[int]:
+        with self._lock:
+            free = [one for one in range(first, last + 1) if one not in self._given]
+            chosen = [one for one in free if not taken(one)][:count]
+            if len(chosen) < count:
+                raise ConflictError("Too few are left.")
+            self._given |= set(chosen)
+            self.writes += 1
+            return chosen
+
+    def add_user(self, user: User) -> None:
+        self.rewrite(lambda held: replace(held, users=(*held.users, user)))
+
+    def change_user(self, name: str, change: UserChange) -> User:
+        def changed(held: Holdings) -> Holdings:
+            now = replace(change(self._user(name)), name=name)
+            return replace(held, users=(*_others(held.users, name), now))
+
+        self.rewrite(changed)
+        return self._user(name)
+
+    def remove_user(self, name: str) -> None:
+        self._user(name)
+        self.rewrite(
+            lambda held: replace(
+                held, users=_others(held.users, name), grants=_not_of(held, "user", name)
+            )
+        )
+
+    def add_group(self, group: Group) -> None:
+        def changed(held: Holdings) -> Holdings:
+            added = replace(held, groups=(*held.groups, group.name))
+            return self._with_members(added, group.name, group.members)
+
+        self.rewrite(changed)
+
+    def change_group(self, name: str, change: GroupChange) -> Group:
+        self.rewrite(lambda held: self._with_members(held, name, change(self._group(name)).members))
+        return self._group(name)
+
+    def remove_group(self, name: str) -> None:
+        self._group(name)
+
+        def changed(held: Holdings) -> Holdings:
+            held = self._with_members(held, name, ())
+            groups = tuple(one for one in held.groups if one != name)
+            return replace(held, groups=groups, grants=_not_of(held, "group", name))
+
+        self.rewrite(changed)
+
+    def add_application(self, application: Application) -> None:
+        self.rewrite(lambda held: replace(held, applications=(*held.applications, application)))
+
+    def change_application(self, application_id: str, change: ApplicationChange) -> Application:
+        def changed(held: Holdings) -> Holdings:
+            now = replace(change(self._application(application_id)), id=application_id)
+            others = (one for one in held.applications if one.id != application_id)
+            return replace(held, applications=(*others, now))
+
+        self.rewrite(changed)
+        return self._application(application_id)
+
+    def remove_application(self, application_id: str) -> None:
+        self._application(application_id)
+        self.rewrite(
+            lambda held: replace(
+                held,
+                applications=tuple(one for one in held.applications if one.id != application_id),
+                grants=tuple(one for one in held.grants if one.application.id != application_id),
+            )
+        )
+
+    def add_grant(self, grantee: Grantee, application_id: str, policy: Policy) -> Grant:
+        self._known(grantee)
+        made = Grant(secrets.token_hex(16), grantee, self._application(application_id), policy)
+        for one in self._held.grants:
+            if replace(one, id=made.id) == made:
                 return one
-        made = Grant(secrets.token_hex(16), user, application, policy)
-        self._grants[made.id] = made
-        self.writes += 1
+        self.rewrite(lambda held: replace(held, grants=(*held.grants, made)))
         return made
 
-    def revoke(self, image: str, user: str, policy: Policy | None) -> int:
-        gone = [
-            one
-            for one in self._grants.values()
-            if (one.application.image, one.user) == (image, user) and policy in (None, one.policy)
-        ]
-        self._drop(gone)
-        return len(gone)
+    def change_grant(self, grant_id: str, change: PolicyChange) -> Grant:
+        def changed(held: Holdings) -> Holdings:
+            was = self._grant(grant_id)
+            others = (one for one in held.grants if one.id != grant_id)
+            return replace(held, grants=(*others, replace(was, policy=change(was))))
 
-    def _known_user(self, name: str) -> None:
-        if name not in self._users:
-            raise NotFoundError(f"There is no user {name}.")
+        self.rewrite(changed)
+        return self._grant(grant_id)
 
-    def _known_application(self, image: str) -> Application:
-        if image not in self._applications:
-            raise NotFoundError(f"There is no application of the image {image}.")
-        return self._applications[image]
+    def remove_grants(self, grant_ids: Collection[str]) -> int:
+        before = len(self._held.grants)
+        self.rewrite(
+            lambda held: replace(
+                held, grants=tuple(one for one in held.grants if one.id not in grant_ids)
+            )
+        )
+        return before - len(self._held.grants)
 
-    def _drop(self, grants: Sequence[Grant]) -> None:
-        for one in grants:
-            del self._grants[one.id]
-        self.writes += 1
+    def rewrite(self, change: Rewriting) -> Holdings:
+        with self._lock:
+            now = tidy(change(self._held))
+            self.writes += now != self._held
+            self._held = now
+            self._given |= {one.uid for one in now.users if one.uid is not None}
+            return now
+
+    def _is_for(self, grant: Grant, name: str) -> bool:
+        user = self.user(name)
+        if user is None:
+            return False
+        groups = {Grantee("group", group) for group in user.groups}
+        return grant.grantee in groups | {Grantee("user", name), Grantee("everyone")}
+
+    def _with_members(self, held: Holdings, name: str, members: Collection[str]) -> Holdings:
+        for member in members:
+            self._user(member)
+
+        def moved(user: User) -> User:
+            left = tuple(one for one in user.groups if one != name)
+            return replace(user, groups=(*left, name) if user.name in members else left)
+
+        return replace(held, users=tuple(moved(user) for user in held.users))
+
+    def _known(self, grantee: Grantee) -> None:
+        if grantee.kind == "user":
+            self._user(grantee.name)
+        elif grantee.kind == "group":
+            self._group(grantee.name)
+
+    def _user(self, name: str) -> User:
+        return _there(self.user(name), name)
+
+    def _group(self, name: str) -> Group:
+        return _there(self.group(name), name)
+
+    def _application(self, application_id: str) -> Application:
+        return _there(self.application(application_id), application_id)
+
+    def _grant(self, grant_id: str) -> Grant:
+        return _there(self.grant(grant_id), grant_id)
+
+
+def _there(found: T | None, name: str) -> T:
+    if found is None:
+        raise NotFoundError(f"There is no {name}.")
+    return found
+
+
+def _others(users: Sequence[User], name: str) -> tuple[User, ...]:
+    return tuple(one for one in users if one.name != name)
+
+
+def _not_of(held: Holdings, kind: str, name: str) -> tuple[Grant, ...]:
+    return tuple(one for one in held.grants if (one.grantee.kind, one.grantee.name) != (kind, name))
 
 
 class FakeRecords:
@@ -137,6 +260,11 @@ class FakeRecords:
         self._passwords: dict[str, str] = {}
         self._tokens: dict[str, Token] = {}
         self._attempts: list[tuple[str, str, datetime]] = []
+        self._uids: dict[str, int] = {}
+        self._links: dict[tuple[str, str], Link] = {}
+        self._kept: frozenset[str] = frozenset()
+        self._home_tasks: dict[str, HomeTask] = {}
+        self._announcement: Announcement | None = None
         self._usage: dict[str, UsageRow] = {}
         self._audit: list[AuditRow] = []
 
@@ -146,7 +274,8 @@ class FakeRecords:
         self.save_session(session)
 
     def save_session(self, session: Session) -> None:
-        self._sessions[session.id] = replace(session)
+        policy = session.policy and replace(session.policy, app_license="")
+        self._sessions[session.id] = replace(session, policy=policy)
         self._wrote()
 
     def session(self, session_id: str) -> Session | None:
@@ -204,6 +333,11 @@ class FakeRecords:
         self._passwords.pop(user, None)
         self.end_signins(user)
         self.remove_tokens(user)
+        self._links = {key: one for key, one in self._links.items() if one.user != user}
+        self.end_keeping({f"user:{user}"})
+        for one in list(self._sessions.values()):
+            if one.owner == user and not one.living:
+                del self._sessions[one.id]
 
     def add_token(self, token: Token) -> None:
         self._tokens[token.id] = token
@@ -239,19 +373,110 @@ class FakeRecords:
         ]
         self._wrote()
 
-    def add_usage(self, row: UsageRow) -> None:
-        self._usage.setdefault(row.session_id, row)
+    def reserve_uid(self, user: str, first: int, last: int, taken: Callable[[int], bool]) -> int:
+        with self._lock:
+            if user not in self._uids:
+                given = set(self._uids.values())
+                free = (one for one in range(first, last + 1) if one not in given)
+                uid = next((one for one in free if not taken(one)), None)
+                if uid is None:
+                    raise ConflictError("None is left.")
+                self._uids[user] = uid
+                self.writes += 1
+            return self._uids[user]
+
+    def link(self, issuer: str, subject: str) -> Link | None:
+        return self._links.get((issuer, subject))
+
+    def add_link(self, link: Link) -> None:
+        if self.link(link.issuer, link.subject):
+            raise ConflictError(f"{link.subject} is linked already.")
+        self._links[link.issuer, link.subject] = link
         self._wrote()
 
-    def usage(self) -> Sequence[UsageRow]:
-        return sorted(self._usage.values(), key=lambda row: (row.started_at, row.session_id))
+    def keep_running(self, keys: Collection[str]) -> None:
+        self._kept |= set(keys)
+        self._wrote()
+
+    def kept_running(self) -> frozenset[str]:
+        return self._kept
+
+    def end_keeping(self, keys: Collection[str]) -> None:
+        self._kept -= set(keys)
+        self._wrote()
+
+    def add_home_task(self, task: HomeTask) -> None:
+        self._home_tasks[task.volume] = task
+        self._wrote()
+
+    def home_tasks(self) -> Sequence[HomeTask]:
+        return sorted(self._home_tasks.values(), key=lambda task: (task.at, task.volume))
+
+    def end_home_task(self, volume: str) -> None:
+        self._home_tasks.pop(volume, None)
+        self._wrote()
+
+    def announcement(self) -> Announcement | None:
+        return self._announcement
+
+    def announce(self, announcement: Announcement | None) -> None:
+        self._announcement = announcement
+        self._wrote()
+
+    def save_usage(self, row: UsageRow) -> None:
+        self._usage[row.session_id] = row
+        self._wrote()
+
+    def usage_of(self, session_id: str) -> UsageRow | None:
+        return self._usage.get(session_id)
+
+    def usage(
+        self, since: datetime | None = None, until: datetime | None = None
+    ) -> Sequence[UsageRow]:
+        found = [row for row in self._usage.values() if _lies_in(row, since, until)]
+        return sorted(found, key=lambda row: (row.started_at, row.session_id))
 
     def add_audit(self, row: AuditRow) -> None:
-        self._audit.append(row)
+        self.add_audits([row])
+
+    def add_audits(self, rows: Sequence[AuditRow]) -> None:
+        self._audit.extend(rows)
         self._wrote()
 
-    def audit(self) -> Sequence[AuditRow]:
-        return list(self._audit)
+    def audit(  # noqa: PLR0913 - the port's
+        self,
+        *,
+        actor: str = "",
+        action: str = "",
+        target: str = "",
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int | None = None,
+        offset: int = 0,
+    ) -> Sequence[AuditRow]:
+        found = [
+            row
+            for row in reversed(self._audit)
+            if actor in {"", row.actor}
+            and action in {"", row.action}
+            and target in {"", row.target}
+            and (since is None or row.at >= since)
+            and (until is None or row.at < until)
+        ]
+        found.sort(key=lambda row: row.at, reverse=True)
+        return found[offset:] if limit is None else found[offset : offset + limit]
+
+    def audit_count(
+        self,
+        *,
+        actor: str = "",
+        action: str = "",
+        target: str = "",
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> int:
+        fitting = self.audit(actor=actor, action=action, target=target, since=since, until=until)
+        return len(fitting)
 
     def _ended(self, since: datetime) -> list[Session]:
         return [one for one in self._sessions.values() if one.ended_at and one.ended_at > since]
@@ -259,6 +484,12 @@ class FakeRecords:
     def _wrote(self) -> None:
         with self._lock:
             self.writes += 1
+
+
+def _lies_in(row: UsageRow, since: datetime | None, until: datetime | None) -> bool:
+    if until is not None and row.started_at >= until:
+        return False
+    return since is None or row.started_at >= since or row.ended_at is None or row.ended_at > since
 
 
 class FakeStores:

@@ -1,13 +1,18 @@
 """What every engine does: the Docker engine, and the fake that stands for it in unit tests."""
 
 import io
+import re
 import secrets
+import subprocess
+import sys
 import threading
 import time
+import urllib.request
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from ipaddress import IPv4Network
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -16,11 +21,17 @@ import docker
 import pytest
 from adapters.fakes_engine import HELLO, FakeEngine
 
+from control_plane.adapters import docker_networks, docker_usage
+from control_plane.adapters.docker_api import HOLDER
 from control_plane.adapters.engine import DockerEngine
 from control_plane.domain.containers import ContainerSpec, HomeMount
+from control_plane.domain.entities import Network, Sample, Volume
 from control_plane.domain.labels import RUN
 from control_plane.domain.ports import Engine
 from control_plane.errors import EngineUnavailableError, ImageMissingError, StartError
+
+MIB = 1024**2
+BOTH: tuple[Network, ...] = ("internet", "none")
 
 
 @pytest.fixture(params=["fake", "docker"])
@@ -30,7 +41,8 @@ def realm_and_engine(request: pytest.FixtureRequest) -> Iterator[tuple[str, Engi
         yield realm, FakeEngine()
         return
     request.getfixturevalue("images")
-    yield from ((realm, engine) for engine in _docker_engine(realm))
+    with _docker_engine(realm) as engine:
+        yield realm, engine
 
 
 @pytest.fixture
@@ -46,7 +58,47 @@ def engine(realm_and_engine: tuple[str, Engine]) -> Any:
 @pytest.fixture
 def docker_engine(images: None) -> Iterator[DockerEngine]:
     del images
-    yield from _docker_engine(f"test-{secrets.token_hex(4)}")
+    with _docker_engine(f"test-{secrets.token_hex(4)}") as engine:
+        yield engine
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[str]:
+    """The address of a machine beyond this one, which takes connections on port 80."""
+    name = f"rt{secrets.token_hex(3)}"
+    network, serve = f"10.214.{secrets.randbelow(256)}", "import socket, time; "
+    serve += f"one = socket.create_server(('{network}.2', 80)); print(flush=True); time.sleep(600)"
+    with ExitStack() as undo:
+        _ip("netns", "add", name)
+        undo.callback(_ip, "netns", "delete", name)
+        _ip("link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", name)
+        undo.callback(_ip, "link", "delete", name)
+        for words in (
+            ("address", "add", f"{network}.1/30", "dev", name),
+            ("link", "set", name, "up"),
+            ("-n", name, "address", "add", f"{network}.2/30", "dev", "eth0"),
+            ("-n", name, "link", "set", "eth0", "up"),
+            ("-n", name, "route", "add", "default", "via", f"{network}.1"),
+        ):
+            _ip(*words)
+        machine = subprocess.Popen(
+            ["/usr/sbin/ip", "netns", "exec", name, sys.executable, "-c", serve],
+            stdout=subprocess.PIPE,
+        )
+        undo.enter_context(machine)
+        undo.callback(machine.kill)
+        assert machine.stdout
+        machine.stdout.readline()
+        yield f"{network}.2"
+
+
+@pytest.fixture
+def realms(images: None) -> Iterator[str]:
+    """A realm's name; all that bears it is removed again."""
+    del images
+    name = f"test-{secrets.token_hex(4)}"
+    yield name
+    _clean(name)
 
 
 @pytest.fixture
@@ -55,9 +107,12 @@ def api() -> Iterator[docker.DockerClient]:
         yield client
 
 
+def address(engine: Engine, place: int = 9, network: Network = "internet") -> str:
+    return str(IPv4Network(engine.range_of(network))[place])
+
+
 def spec(engine: Engine, realm: str, **changes: object) -> ContainerSpec:
     session_id = secrets.token_hex(16)
-    network = engine.session_range().removesuffix("0/20")
     made = ContainerSpec(
         name=f"remoteapp-{realm}-{session_id}",
         image=HELLO,
@@ -76,8 +131,10 @@ def spec(engine: Engine, realm: str, **changes: object) -> ContainerSpec:
         login="alice",
         home_directory="/home/alice",
         home=None,
-        address=f"{network}9",
-        memory=128 * 1024**2,
+        volumes=(),
+        network="internet",
+        address=address(engine),
+        memory=128 * MIB,
         cpus=0.5,
         pids=64,
     )
@@ -121,8 +178,57 @@ def test_a_container_runs_is_listed_ends_and_is_removed(engine: Engine, realm: s
 def test_what_is_gone_is_no_error(engine: Engine) -> None:
     engine.signal("f" * 64, "SIGTERM")
     engine.remove("f" * 64)
+    engine.detach("f" * 64)
+    engine.limit("f" * 64, 64 * MIB, 1, 64)
+    assert engine.sample("f" * 64) is None
     assert engine.log("f" * 64, 10) == ""
     assert engine.exit_status("f" * 64) == 0
+    with pytest.raises(StartError):
+        engine.attach("f" * 64, "internet", address(engine))
+
+
+def test_each_network_has_its_own_half_of_the_session_range(engine: Engine) -> None:
+    whole = IPv4Network(engine.session_range())
+    parts = [IPv4Network(engine.range_of(network)) for network in BOTH]
+    assert parts == list(whole.subnets())
+    assert whole.prefixlen == 20
+
+
+@pytest.mark.parametrize("network", BOTH)
+def test_what_is_cut_off_runs_on_and_comes_back_at_another_address(
+    engine: Engine, realm: str, network: Network
+) -> None:
+    first, second = (address(engine, place, network) for place in (9, 10))
+    container = engine.run(spec(engine, realm, network=network, address=first))
+    for _ in range(2):
+        engine.detach(container)
+        (found,) = engine.containers()
+        assert (found.running, found.address) == (True, "")
+    for _ in range(2):  # the second time it is connected already
+        engine.attach(container, network, second)
+        (found,) = engine.containers()
+        assert (found.running, found.address) == (True, second)
+
+
+def test_a_volume_whose_source_is_missing_is_an_error_and_leaves_nothing(
+    engine: Engine, realm: str, tmp_path: Path
+) -> None:
+    missing = Volume(str(tmp_path / "missing"), "/data", "ro")
+    with pytest.raises(StartError, match="missing"):
+        engine.run(spec(engine, realm, volumes=(missing,)))
+    assert not (tmp_path / "missing").exists()
+    assert engine.containers() == []
+
+
+def test_a_sample_is_there_while_a_container_runs_and_not_after(engine: Engine, realm: str) -> None:
+    container = engine.run(spec(engine, realm))
+    found = engine.sample(container)
+    assert found
+    assert found.memory > 0
+    assert found.cpu_seconds > 0
+    engine.signal(container, "SIGTERM")
+    _until(lambda: not engine.containers()[0].running)
+    assert engine.sample(container) is None
 
 
 def test_the_end_of_a_container_is_told(engine: Any, realm: str) -> None:
@@ -134,7 +240,7 @@ def test_the_end_of_a_container_is_told(engine: Any, realm: str) -> None:
 
 
 def test_containers_of_another_realm_are_never_seen(docker_engine: DockerEngine) -> None:
-    for other in _docker_engine(f"test-{secrets.token_hex(4)}"):
+    with _docker_engine(f"test-{secrets.token_hex(4)}") as other:
         other.run(spec(other, other.realm))
         assert docker_engine.containers() == []
         assert other.session_range() != docker_engine.session_range()
@@ -189,7 +295,7 @@ def test_no_volume_is_left_of_an_image_that_declares_some(
     docker_engine: DockerEngine, api: docker.DockerClient
 ) -> None:
     text = b"FROM remoteapp/hello\nVOLUME /data\n"
-    image, _ = api.images.build(fileobj=io.BytesIO(text), tag="remoteapp-test/volume")
+    image, _ = api.images.build(fileobj=io.BytesIO(text), tag="remoteapp-test/volume", rm=True)
     before = {one.name for one in api.volumes.list()}
     try:
         wanted = spec(docker_engine, docker_engine.realm, image=image.id)
@@ -209,18 +315,183 @@ def test_a_directory_of_the_host_is_mounted_and_never_made(
     assert docker_engine.containers() == []
 
 
+@pytest.mark.parametrize("one", BOTH)
+@pytest.mark.parametrize("other", BOTH)
 def test_containers_do_not_reach_each_other(
+    docker_engine: DockerEngine, api: docker.DockerClient, one: Network, other: Network
+) -> None:
+    places = {20: one, 21: other}
+    addresses = [address(docker_engine, place, network) for place, network in places.items()]
+    specs = [
+        spec(docker_engine, docker_engine.realm, network=network, address=where)
+        for where, network in zip(addresses, places.values(), strict=True)
+    ]
+    containers = [docker_engine.run(wanted) for wanted in specs]
+    for wanted in specs:
+        _until(lambda wanted=wanted: _answers(wanted))
+    inside = api.containers.get(containers[1])
+    assert _connects(inside, addresses[1])  # the way to ask works
+    assert not _connects(inside, addresses[0])
+
+
+def test_a_container_on_the_closed_network_is_served_and_reaches_nobody_out_there(
+    docker_engine: DockerEngine, api: docker.DockerClient, elsewhere: str
+) -> None:
+    reached = {}
+    for network in BOTH:
+        where = address(docker_engine, 30, network)
+        wanted = spec(docker_engine, docker_engine.realm, network=network, address=where)
+        container = api.containers.get(docker_engine.run(wanted))
+        _until(lambda wanted=wanted: _answers(wanted))
+        reached[network] = _connects(container, elsewhere, 80)
+        dns = {"internet": None, "none": ["192.0.2.1"]}
+        assert container.attrs["HostConfig"]["Dns"] == dns[network]
+    assert reached == {"internet": True, "none": False}
+
+
+def test_nothing_answers_at_the_address_of_what_was_cut_off(docker_engine: DockerEngine) -> None:
+    wanted = spec(docker_engine, docker_engine.realm)
+    container = docker_engine.run(wanted)
+    _until(lambda: _answers(wanted))
+    docker_engine.detach(container)
+    assert not _answers(wanted)
+    there = address(docker_engine, 40)
+    docker_engine.attach(container, "internet", there)
+    _until(lambda: _answers(replace(wanted, address=there)))
+    assert not _answers(wanted)
+
+
+@pytest.mark.parametrize(
+    "earlier",
+    [
+        {"subnet": "10.213.128.0/20"},
+        {"subnet": "10.213.136.0/21"},
+        {"subnet": "10.213.128.0/21", "options": {}},
+        {"subnet": "10.213.136.0/21", "suffix": "-closed"},
+    ],
+)
+def test_a_network_of_another_shape_is_made_anew(
+    api: docker.DockerClient, realms: str, earlier: dict[str, Any]
+) -> None:
+    old = _network(api, realms, **earlier)
+    engine = DockerEngine(realms)
+    assert IPv4Network(engine.session_range()).prefixlen == 20
+    made = {name: api.networks.list(names=[f"^{name}$"])[0] for name in _names(realms)}
+    shapes = [(one.attrs["Internal"], one.attrs["Options"]) for one in made.values()]
+    icc = {"com.docker.network.bridge.enable_icc": "false"}
+    assert shapes == [(False, icc), (True, icc)]
+    assert old.id not in {one.id for one in made.values()}
+    assert DockerEngine(realms).session_range() == engine.session_range()
+    engine.close()
+
+
+def test_a_network_of_another_shape_stays_while_a_container_is_on_it(
+    api: docker.DockerClient, realms: str
+) -> None:
+    old = _network(api, realms, subnet="10.213.128.0/20")
+    label = {RUN + "realm": realms}
+    api.containers.create(HELLO, network=old.name, labels=label)
+    engine = DockerEngine(realms)
+    with pytest.raises(EngineUnavailableError, match=f"{old.name} .* 1 containers") as caught:
+        engine.session_range()
+    assert "docker rm" in caught.value.hint
+    assert api.networks.get(old.id)
+    engine.close()
+
+
+def test_a_network_of_somebody_else_is_never_removed(api: docker.DockerClient, realms: str) -> None:
+    network = api.networks.create(f"remoteapp-{realms}")
+    engine = DockerEngine(realms)
+    try:
+        with pytest.raises(EngineUnavailableError, match="not this realm's"):
+            engine.session_range()
+        assert api.networks.get(network.id)
+    finally:
+        network.remove()
+        engine.close()
+
+
+def test_volumes_are_mounted_as_their_mode_says(
+    docker_engine: DockerEngine, api: docker.DockerClient, tmp_path: Path
+) -> None:
+    for name in ("ro", "rw"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name).chmod(0o777)
+        (tmp_path / name / "file").write_text(name)
+    volumes = (
+        Volume(str(tmp_path / "ro"), "/data/reference", "ro"),
+        Volume(str(tmp_path / "rw"), "/data/work", "rw"),
+    )
+    container = docker_engine.run(spec(docker_engine, docker_engine.realm, volumes=volumes))
+    inside = api.containers.get(container)
+    assert inside.exec_run("cat /data/reference/file /data/work/file").output == b"rorw"
+    assert inside.exec_run("touch /data/reference/mine").exit_code == 1
+    assert inside.exec_run("touch /data/work/mine").exit_code == 0
+    assert [(tmp_path / name / "mine").exists() for name in ("ro", "rw")] == [False, True]
+    ours = {one["Destination"]: one for one in inside.attrs["Mounts"] if "/data" in str(one)}
+    assert {one["Propagation"] for one in ours.values()} == {"rprivate"}
+
+
+def test_limits_are_changed_while_a_container_runs(
     docker_engine: DockerEngine, api: docker.DockerClient
 ) -> None:
-    network = docker_engine.session_range().removesuffix("0/20")
-    docker_engine.run(spec(docker_engine, docker_engine.realm, address=f"{network}20"))
-    second = docker_engine.run(spec(docker_engine, docker_engine.realm, address=f"{network}21"))
-    code = (
-        "import socket; s = socket.socket(); s.settimeout(1); "
-        f"print(s.connect_ex(('{network}20', 8888)))"
-    )
-    output = api.containers.get(second).exec_run(["python3", "-c", code]).output
-    assert output.strip() != b"0"
+    container = docker_engine.run(spec(docker_engine, docker_engine.realm))
+    docker_engine.limit(container, 64 * MIB, 10_000, 32)
+    host = api.containers.get(container).attrs["HostConfig"]
+    assert host["Memory"] == host["MemorySwap"] == 64 * MIB
+    assert host["NanoCpus"] == api.info()["NCPU"] * 1_000_000_000
+    assert host["PidsLimit"] == 32
+
+
+def test_limits_that_the_kernel_refuses_are_an_error_of_the_container(
+    docker_engine: DockerEngine,
+) -> None:
+    container = docker_engine.run(_busy(docker_engine))
+    _told(docker_engine, container)
+    with pytest.raises(StartError, match="refused"):
+        docker_engine.limit(container, 16 * MIB, 0.5, 64)
+
+
+@pytest.mark.parametrize("way", ["files", "statistics"])
+def test_what_a_container_has_used_is_what_it_says_itself(
+    images: None, tmp_path: Path, way: str
+) -> None:
+    del images
+    places = {"files": docker_usage.CGROUPS, "statistics": tmp_path}
+    with _docker_engine(f"test-{secrets.token_hex(4)}", cgroups=places[way]) as engine:
+        container = engine.run(_busy(engine))
+        told = _told(engine, container)
+        found = engine.sample(container)
+        assert found
+        assert told > 0.5
+        assert found.cpu_seconds == pytest.approx(told, rel=0.1)
+        assert 50 * MIB <= found.memory <= 60 * MIB
+
+
+def test_the_files_of_both_versions_of_control_groups_are_understood(tmp_path: Path) -> None:
+    files = {
+        "cpuacct/docker/one/cpuacct.usage": "2500000000\n",
+        "memory/docker/one/memory.usage_in_bytes": "1000\n",
+        "memory/docker/one/memory.stat": "inactive_file 1\ntotal_inactive_file 400\n",
+        "system.slice/docker-two.scope/cpu.stat": "usage_usec 1500000\nuser_usec 1\n",
+        "system.slice/docker-two.scope/memory.current": "3000\n",
+        "system.slice/docker-two.scope/memory.stat": "anon 7\ninactive_file 1000\n",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    # No process has the number 0, as for an engine elsewhere.
+    assert docker_usage.from_files("one", 0, tmp_path) == Sample(2.5, 600)
+    assert docker_usage.from_files("two", 0, tmp_path) == Sample(1.5, 2000)
+    assert docker_usage.from_files("three", 0, tmp_path) is None
+
+
+def test_a_holder_is_no_container_of_a_session(
+    docker_engine: DockerEngine, api: docker.DockerClient
+) -> None:
+    labels = {RUN + "realm": docker_engine.realm, HOLDER: "a home"}
+    api.containers.create(HELLO, labels=labels)
+    assert docker_engine.containers() == []
 
 
 def test_an_engine_that_is_away_says_so() -> None:
@@ -238,19 +509,82 @@ def _until(true: object, seconds: float = 15) -> None:
         threading.Event().wait(0.02)
 
 
-def _docker_engine(realm: str) -> Iterator[DockerEngine]:
-    with TemporaryDirectory() as directory:
-        engine = DockerEngine(realm, directory=Path(directory))
+def _busy(engine: DockerEngine) -> ContainerSpec:
+    """Use 50 MiB, let the kernel keep as much of a file, compute; tell the CPU time it took."""
+    script = """
+        dd if=/dev/zero of=$HOME/memory bs=1M count=50 status=none
+        dd if=/dev/zero of=/tmp/file bs=1M count=50 status=none
+        timeout 4 sh -c 'while :; do :; done'
+        times; echo done; sleep 60
+    """
+    command = ("bash", "-c", script)
+    return spec(engine, engine.realm, command=command, memory=256 * MIB)
+
+
+def _told(engine: DockerEngine, container: str) -> float:
+    """Return the CPU-seconds that a busy container has told: its own and its children's."""
+    _until(lambda: "done" in engine.log(container, 10))
+    parts = re.findall(r"(\d+)m([\d.]+)s", engine.log(container, 10))
+    return sum(60 * int(minutes) + float(seconds) for minutes, seconds in parts)
+
+
+def _answers(wanted: ContainerSpec) -> bool:
+    path = f"/user/alice/containers/{wanted.environment['URL_ID']}/"
+    try:
+        with urllib.request.urlopen(f"http://{wanted.address}:8888{path}", timeout=1) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+def _connects(container: Any, host: str, port: int = 8888) -> bool:
+    """Whether a process of the container reaches that port."""
+    words = ["timeout", "2", "bash", "-c", f"exec 3<>/dev/tcp/{host}/{port}"]
+    return bool(container.exec_run(words).exit_code == 0)
+
+
+def _ip(*words: str) -> None:
+    subprocess.run(["/usr/sbin/ip", *words], check=True)
+
+
+def _names(realm: str) -> list[str]:
+    return list(docker_networks.names(realm).values())
+
+
+def _network(
+    api: docker.DockerClient,
+    realm: str,
+    *,
+    subnet: str,
+    suffix: str = "",
+    options: dict[str, str] | None = None,
+) -> Any:
+    icc = {"com.docker.network.bridge.enable_icc": "false"}
+    return api.networks.create(
+        f"remoteapp-{realm}{suffix}",
+        driver="bridge",
+        options=icc if options is None else options,
+        ipam=docker.types.IPAMConfig(pool_configs=[docker.types.IPAMPool(subnet=subnet)]),
+        labels={RUN + "realm": realm},
+    )
+
+
+@contextmanager
+def _docker_engine(realm: str, **changes: Any) -> Iterator[DockerEngine]:
+    with ExitStack() as undo:
+        undo.callback(_clean, realm)
+        directory = undo.enter_context(TemporaryDirectory())
+        engine = DockerEngine(realm, directory=Path(directory), **changes)
+        undo.callback(engine.close)
         yield engine
-        engine.close()
+
+
+def _clean(realm: str) -> None:
+    wanted = {"label": f"{RUN}realm={realm}"}
     with closing(docker.from_env()) as api:
-        _clean(api, {"label": f"{RUN}realm={realm}"})
-
-
-def _clean(api: docker.DockerClient, wanted: dict[str, str]) -> None:
-    for container in api.containers.list(all=True, filters=wanted):
-        container.remove(force=True, v=True)
-    for network in api.networks.list(filters=wanted):
-        network.remove()
-    for volume in api.volumes.list(filters=wanted):
-        volume.remove()
+        for container in api.containers.list(all=True, filters=wanted):
+            container.remove(force=True, v=True)
+        for network in api.networks.list(filters=wanted):
+            network.remove()
+        for volume in api.volumes.list(filters=wanted):
+            volume.remove()

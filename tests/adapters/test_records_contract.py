@@ -1,27 +1,31 @@
-"""What records promise: the database and the fake pass the same tests."""
+"""What records promise: the three databases and the fake pass the same tests."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
-from pathlib import Path
 
 import pytest
+from adapters.conftest import DIALECTS, Fresh
 from adapters.fakes_store import FakeRecords
 
 from control_plane.adapters.database import Database
-from control_plane.adapters.migrations import migrate
 from control_plane.adapters.records import PeeweeRecords
 from control_plane.domain.entities import (
+    Announcement,
     AuditRow,
     Failure,
+    HomeTask,
+    Link,
+    Policy,
     Session,
     SignIn,
     State,
     Token,
     UsageRow,
+    Volume,
 )
-from control_plane.domain.ports import Records
+from control_plane.domain.stores import Records
 from control_plane.errors import ConflictError
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
@@ -46,6 +50,19 @@ READY = replace(
     container_id="c" * 64,
     ready_at=NOW + HOUR,
     ends_at=NOW + 2 * HOUR,
+    policy=Policy(
+        allow_home=True,
+        volumes=(Volume("/srv/data", "/data", "ro"), Volume("/srv/é", "/more", "rw")),
+        share="view",
+        memory=2**33,
+        cpus=0.1,
+        pids=99,
+        network="none",
+        max_sessions=2,
+        max_lifetime=0,
+    ),
+    cut_off=True,
+    warned=True,
 )
 FAILED = replace(
     SESSION,
@@ -53,22 +70,40 @@ FAILED = replace(
     state=State.FAILED,
     ended_at=NOW + HOUR,
     ends_because="failed",
-    failure=Failure("exited", "It ended.", "line 1\nline é"),
+    failure=Failure("exited", "It ended.", "line 1\nline é 😀 \\ %s" + 100_000 * "."),
 )
 TOKEN = Token("1" * 32, "alice", "laptop", ("sessions:read",), NOW, NOW + HOUR, "digest-1")
-SIGNIN = SignIn("digest-a", "alice", "user", NOW, NOW + HOUR, "192.0.2.1")
-USAGE = UsageRow("a" * 32, "alice", "Desktop", "desk:1", NOW, NOW + HOUR, "stopped")
+SIGNIN = SignIn("digest-a", "alice", "user", NOW, NOW + HOUR, "192.0.2.1", "pam")
+RUNNING = UsageRow("b" * 32, "alice", "Desktop", "desk:1", NOW)
+USAGE = UsageRow(
+    "a" * 32,
+    "alice",
+    "Desktop",
+    "desk:1",
+    NOW,
+    NOW + HOUR,
+    "stopped",
+    groups=("lab", "staff"),
+    grant_id="b" * 32,
+    cpu_seconds=0.1,
+    memory_gib_seconds=1234.5678901234567,
+    sampled_until=NOW + HOUR / 2,
+    cpu_counter=1e-9,
+)
 ACT = AuditRow(NOW, "admin", "user-create", "alice", "192.0.2.9", "virtual")
+CHANGE = AuditRow(
+    NOW + HOUR, "root", "policy-edit", "b" * 32, before={"pids": 5, "volumes": []}, after={}
+)
+LINK = Link("https://id.example.org", "4711", "alice")
+TASK = HomeTask("home-70000", "alice", "archive", "admin", NOW)
 
 
-@pytest.fixture(params=["fake", "sqlite"])
-def records(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Records]:
+@pytest.fixture(params=["fake", *DIALECTS])
+def records(request: pytest.FixtureRequest, fresh: Fresh) -> Iterator[Records]:
     if request.param == "fake":
         yield FakeRecords()
         return
-    url = str(tmp_path / "records.db")
-    migrate(url, ["records"])
-    database = Database(url)
+    database = Database(fresh(request.param))
     yield PeeweeRecords(database)
     database.close()
 
@@ -93,13 +128,26 @@ def test_new_records_are_empty(records: Records) -> None:
     assert records.password("alice") is None
     assert records.attempts("alice", "192.0.2.1", NOW) == (0, 0)
     assert list(records.usage()) == []
+    assert records.usage_of("a" * 32) is None
     assert list(records.audit()) == []
+    assert records.audit_count() == 0
+    assert records.link("issuer", "subject") is None
+    assert records.kept_running() == frozenset()
+    assert list(records.home_tasks()) == []
+    assert records.announcement() is None
 
 
 @pytest.mark.parametrize("session", [SESSION, READY, FAILED])
 def test_a_session_comes_back_as_it_went_in(records: Records, session: Session) -> None:
     records.add_session(session)
     assert records.session(session.id) == session
+
+
+def test_a_licence_is_not_recorded(records: Records) -> None:
+    records.add_session(replace(SESSION, policy=Policy(app_license="secret", pids=5)))
+    found = records.session(SESSION.id)
+    assert found is not None
+    assert found.policy == Policy(pids=5)
 
 
 def test_a_session_is_added_once(records: Records) -> None:
@@ -203,19 +251,55 @@ def test_a_password_is_replaced(records: Records) -> None:
     assert (records.password("alice"), records.password("bob")) == ("two", "other")
 
 
+def test_acts_that_are_written_together_keep_their_order(records: Records) -> None:
+    acts = [replace(ACT, target=f"grant {number:04}") for number in range(1200)]
+    records.add_audits(acts)
+    records.add_audits([])
+    assert [act.target for act in records.audit()] == [act.target for act in reversed(acts)]
+
+
 def test_a_forgotten_user_leaves_ledger_and_audit(records: Records) -> None:
     records.set_password("alice", "one")
     records.add_signin(SIGNIN)
     records.add_token(TOKEN)
-    records.add_token(replace(TOKEN, id="2" * 32, user="bob", digest="digest-2"))
-    records.add_usage(USAGE)
+    records.add_link(LINK)
+    records.keep_running({"user:alice", "grant:alice"})
+    records.save_usage(USAGE)
     records.add_audit(ACT)
     records.forget_user("alice")
     assert records.password("alice") is None
     assert list(records.signins(NOW)) == []
-    assert [token.user for token in records.tokens(NOW)] == ["bob"]
+    assert list(records.tokens(NOW)) == []
+    assert records.link(LINK.issuer, LINK.subject) is None
+    assert records.kept_running() == {"grant:alice"}
     assert list(records.usage()) == [USAGE]
     assert list(records.audit()) == [ACT]
+
+
+def test_a_forgotten_users_ended_sessions_go_and_the_living_stay(records: Records) -> None:
+    records.add_session(SESSION)
+    records.add_session(FAILED)
+    records.add_session(stopped(1, "alice", NOW))
+    records.add_session(stopped(2, "bob", NOW))
+    records.forget_user("alice")
+    assert list(records.open_sessions()) == [SESSION]
+    assert records.session(FAILED.id) is None
+    assert list(records.ended_sessions("alice", NOW - HOUR)) == []
+    assert list(records.ended_sessions("bob", NOW - HOUR)) == [stopped(2, "bob", NOW)]
+
+
+def test_another_user_is_not_forgotten(records: Records) -> None:
+    records.set_password("bob", "one")
+    records.add_signin(replace(SIGNIN, user="bob"))
+    records.add_token(replace(TOKEN, user="bob"))
+    records.add_link(replace(LINK, user="bob"))
+    records.keep_running({"user:bob"})
+    records.forget_user("alice")
+    assert records.password("bob") == "one"
+    assert [one.user for one in records.signins(NOW)] == ["bob"]
+    assert [one.user for one in records.tokens(NOW)] == ["bob"]
+    assert records.link(LINK.issuer, LINK.subject) == replace(LINK, user="bob")
+    assert records.kept_running() == {"user:bob"}
 
 
 def test_a_token_lasts_until_it_expires(records: Records) -> None:
@@ -256,24 +340,160 @@ def test_attempts_of_a_pair_and_old_ones_are_forgotten(records: Records) -> None
     assert records.attempts("bob", "1", NOW - 2 * HOUR) == (1, 1)
 
 
-def test_a_session_is_written_into_the_ledger_once(records: Records) -> None:
-    records.add_usage(USAGE)
-    records.add_usage(replace(USAGE, reason="again"))
-    assert list(records.usage()) == [USAGE]
+def nobody(_uid: int) -> bool:
+    return False
+
+
+def test_a_uid_is_given_to_one_name_for_ever(records: Records) -> None:
+    assert records.reserve_uid("alice", 70000, 70009, lambda uid: uid < 70002) == 70002
+    assert records.reserve_uid("bob", 70000, 70009, nobody) == 70000
+    records.forget_user("alice")
+    assert records.reserve_uid("alice", 70000, 70009, nobody) == 70002
+    assert records.reserve_uid("Alice", 70000, 70009, lambda uid: uid < 70002) == 70003
+
+
+def test_when_no_uid_is_left_it_says_so(records: Records) -> None:
+    records.reserve_uid("alice", 70000, 70000, nobody)
+    with pytest.raises(ConflictError):
+        records.reserve_uid("bob", 70000, 70000, nobody)
+    assert records.reserve_uid("alice", 70000, 70000, nobody) == 70000
+
+
+def test_threads_reserve_different_uids_for_different_names(records: Records) -> None:
+    def reserve(number: int) -> int:
+        return records.reserve_uid(f"user{number % 16}", 70000, 70099, nobody)
+
+    with ThreadPoolExecutor(8) as pool:
+        given = list(pool.map(reserve, range(32)))
+    assert sorted(given) == sorted([*range(70000, 70016)] * 2)
+    assert given[:16] == given[16:]
+
+
+def test_an_account_elsewhere_is_linked_once(records: Records) -> None:
+    records.add_link(LINK)
+    others = [replace(LINK, subject="4712"), replace(LINK, issuer="https://other.example.org")]
+    for link in others:
+        records.add_link(link)
+    with pytest.raises(ConflictError):
+        records.add_link(replace(LINK, user="bob"))
+    assert [records.link(one.issuer, one.subject) for one in (LINK, *others)] == [LINK, *others]
+    assert records.link("https://ID.example.org", "4711") is None
+
+
+def test_what_shall_compute_on_is_noted_until_it_ends(records: Records) -> None:
+    records.keep_running({"user:alice", "grant:" + "b" * 32})
+    records.keep_running({"user:alice"})
+    assert records.kept_running() == {"user:alice", "grant:" + "b" * 32}
+    records.end_keeping({"user:alice", "user:unknown"})
+    records.end_keeping([])
+    assert records.kept_running() == {"grant:" + "b" * 32}
+
+
+def test_what_becomes_of_homes_is_noted_oldest_first(records: Records) -> None:
+    earlier = replace(TASK, volume="home-70001", at=NOW - HOUR)
+    records.add_home_task(replace(TASK, action="delete"))
+    records.add_home_task(earlier)
+    records.add_home_task(TASK)
+    assert list(records.home_tasks()) == [earlier, TASK]
+    records.end_home_task("home-70001")
+    records.end_home_task("unknown")
+    assert list(records.home_tasks()) == [TASK]
+
+
+def test_an_announcement_is_replaced_and_taken_back(records: Records) -> None:
+    records.announce(Announcement("One", NOW))
+    records.announce(Announcement("Two é"))
+    assert records.announcement() == Announcement("Two é")
+    records.announce(None)
+    records.announce(None)
+    assert records.announcement() is None
+
+
+@pytest.mark.parametrize("row", [USAGE, RUNNING])
+def test_a_line_of_the_ledger_comes_back_as_it_went_in(records: Records, row: UsageRow) -> None:
+    records.save_usage(row)
+    assert records.usage_of(row.session_id) == row
+    assert list(records.usage()) == [row]
+
+
+def test_a_saved_line_of_the_ledger_replaces_the_one_of_that_session(records: Records) -> None:
+    records.save_usage(RUNNING)
+    records.save_usage(USAGE)
+    ended = replace(RUNNING, ended_at=NOW + HOUR, reason="ended", cpu_seconds=5.0)
+    records.save_usage(ended)
+    assert list(records.usage()) == [USAGE, ended]
 
 
 def test_the_ledger_begins_with_the_oldest(records: Records) -> None:
     earlier = replace(USAGE, session_id="0" * 32, started_at=NOW - HOUR)
-    records.add_usage(USAGE)
-    records.add_usage(earlier)
+    records.save_usage(USAGE)
+    records.save_usage(earlier)
     assert list(records.usage()) == [earlier, USAGE]
 
 
-def test_the_audit_log_keeps_the_order_of_writing(records: Records) -> None:
-    second = replace(ACT, at=NOW - HOUR, action="user-remove")
-    records.add_audit(ACT)
-    records.add_audit(second)
-    assert list(records.audit()) == [ACT, second]
+@pytest.mark.parametrize(
+    ("since", "until", "expected"),
+    [
+        (None, None, "abcd"),
+        (NOW, None, "bcd"),
+        (NOW + HOUR, None, "cd"),
+        (NOW + 3 * HOUR, None, "c"),
+        (None, NOW, "a"),
+        (None, NOW + HOUR, "abc"),
+        (NOW - HOUR, NOW, "a"),
+        (NOW, NOW + 2 * HOUR, "bc"),
+        (NOW + 2 * HOUR, NOW + 3 * HOUR, "cd"),
+    ],
+)
+def test_the_ledger_of_a_period_is_what_lies_partly_in_it(
+    records: Records, since: datetime | None, until: datetime | None, expected: str
+) -> None:
+    lines = {
+        "a": (NOW - HOUR, NOW),
+        "b": (NOW, NOW + HOUR),
+        "c": (NOW + HOUR / 2, None),
+        "d": (NOW + 2 * HOUR, NOW + 2 * HOUR),  # failed as it started
+    }
+    for name, (started_at, ended_at) in lines.items():
+        row = replace(USAGE, session_id=name * 32, started_at=started_at, ended_at=ended_at)
+        records.save_usage(row)
+    assert "".join(row.session_id[0] for row in records.usage(since, until)) == expected
+
+
+def test_the_audit_log_comes_back_newest_first(records: Records) -> None:
+    acts = [ACT, CHANGE, replace(ACT, action="grant"), replace(ACT, at=NOW - HOUR)]
+    for act in acts:
+        records.add_audit(act)
+    assert list(records.audit()) == [CHANGE, acts[2], ACT, acts[3]]
+    assert records.audit_count() == 4
+
+
+def test_the_audit_log_is_searched_by_who_what_and_when(records: Records) -> None:
+    for act in (ACT, CHANGE):
+        records.add_audit(act)
+    for found in (
+        records.audit(actor="admin"),
+        records.audit(action="user-create"),
+        records.audit(target="alice"),
+        records.audit(until=NOW + HOUR),
+        records.audit(actor="admin", action="user-create", since=NOW, until=NOW + HOUR),
+    ):
+        assert list(found) == [ACT]
+    assert list(records.audit(since=NOW + HOUR)) == [CHANGE]
+    assert list(records.audit(actor="Admin")) == []
+    assert records.audit_count(actor="admin", action="policy-edit") == 0
+    assert records.audit_count(target="b" * 32, since=NOW, until=NOW + 2 * HOUR) == 1
+
+
+def test_the_audit_log_is_read_page_by_page(records: Records) -> None:
+    acts = [replace(ACT, at=NOW - number * HOUR, detail=str(number)) for number in range(5)]
+    for act in acts:
+        records.add_audit(act)
+    assert list(records.audit(limit=2)) == acts[:2]
+    assert list(records.audit(limit=2, offset=4)) == acts[4:]
+    assert list(records.audit(offset=3)) == acts[3:]
+    assert list(records.audit(actor="admin", limit=1, offset=1)) == [acts[1]]
+    assert list(records.audit(limit=0)) == []
 
 
 def test_many_threads_write_at_once_and_nothing_is_lost(records: Records) -> None:

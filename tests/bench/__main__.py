@@ -11,7 +11,7 @@ import click
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from bench import memory, passing, starts
+from bench import accounting, memory, passing, starts
 from bench.figures import Figure
 
 from control_plane.trial import engine
@@ -45,6 +45,8 @@ FIGURES: dict[str, Callable[[int], Sequence[Figure]]] = {
     "login while slow images start": starts.login_while_starting,
     "requests": passing.requests,
     "frames": passing.frames,
+    "catalogue": accounting.catalogue,
+    "apply": accounting.declaration,
     "memory": memory.of_a_full_house,
 }
 

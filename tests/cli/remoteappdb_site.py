@@ -13,6 +13,7 @@ from control_plane.adapters.accounting_db import PeeweeAccounting
 from control_plane.adapters.database import Database
 from control_plane.adapters.records import PeeweeRecords
 from control_plane.cli.remoteappdb import cli
+from control_plane.domain.entities import Grant
 
 NOW = datetime.now(UTC)
 LATER = NOW + timedelta(hours=1)
@@ -45,9 +46,17 @@ class Site:
         assert line.startswith("cli: ")
         return line.removeprefix("cli: ")
 
+    def granted(self, *words: str) -> str:
+        """Grant, whether or not the engine has the image; return the grant's id."""
+        return self.done("app", "grant", *words, "--no-verify").strip()
+
     def acts(self) -> list[tuple[str, str]]:
         """Return what the audit log holds."""
-        return [(row.action, row.target) for row in self.records.audit()]
+        return [(row.action, row.target) for row in reversed(self.records.audit())]
+
+    def grants_of(self, name: str) -> list[Grant]:
+        """Return what a user holds."""
+        return list(self.accounting.grants_of(name))
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from control_plane.adapters.records import PeeweeRecords
 from control_plane.cli.remoteappdb import cli
 from control_plane.domain.entities import User
 
-VERBS = ("init", "user", "app")
+VERBS = ("init", "user", "group", "app", "export", "apply")
 
 
 @pytest.fixture
@@ -87,9 +87,22 @@ def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
 
 
 def test_another_kind_of_database_is_not_supported() -> None:
-    result = CliRunner().invoke(cli, ["postgresql://host/name", "user", "list"])
+    result = CliRunner().invoke(cli, ["oracle://host/name", "user", "list"])
     assert result.exit_code == 3
-    assert "postgresql" in result.stderr
+    assert "oracle" in result.stderr
+
+
+def test_a_server_that_is_away_is_told() -> None:
+    result = CliRunner().invoke(cli, ["postgresql://me@127.0.0.1:9/name", "user", "list"])
+    assert result.exit_code == 4
+    assert "The database does not answer" in result.stderr
+
+
+def test_a_password_on_the_command_line_is_refused_and_not_repeated() -> None:
+    result = CliRunner().invoke(cli, ["postgresql://me:hush@127.0.0.1:9/name", "user", "list"])
+    assert result.exit_code == 2
+    assert "without a password" in result.stderr
+    assert "hush" not in result.output
 
 
 def test_a_setting_that_is_wrong_is_wrong_usage() -> None:
@@ -151,7 +164,7 @@ def test_root_follows_no_link_that_the_service_planted(
 
 
 def test_lists_are_json_for_programs(cast: Site) -> None:
-    grant_id = cast.done("app", "grant", "desk", "alice", "--memory", "1g").strip()
+    grant_id = cast.granted("desk", "alice", "--memory", "1g")
     users = json.loads(cast.done("user", "list", "--show-apps", "--json"))
     assert [(row["name"], row["image"], row["grant_id"]) for row in users] == [
         ("alice", "desk", grant_id),
@@ -163,8 +176,9 @@ def test_lists_are_json_for_programs(cast: Site) -> None:
 
 
 def test_lists_are_words_between_tabs_for_scripts(cast: Site) -> None:
+    cast.done("group", "create", "lab", "alice")
     assert cast.done("user", "list", "--no-decoration") == (
-        "alice\tvirtual\tyes\tno\t70000\t70000\nbob\tvirtual\tyes\tno\t70001\t70001\n"
+        "alice\tvirtual\tyes\tno\t70000\t70000\tlab\nbob\tvirtual\tyes\tno\t70001\t70001\t-\n"
     )
 
 
@@ -172,8 +186,8 @@ def test_lists_are_tables_for_people(cast: Site) -> None:
     heading, line, *others = [
         one.split() for one in cast.done("user", "list").splitlines() if one.strip(" ─")
     ]
-    assert heading == ["name", "kind", "enabled", "admin", "uid", "gid"]
-    assert line == ["alice", "virtual", "yes", "no", "70000", "70000"]
+    assert heading == ["name", "kind", "enabled", "admin", "uid", "gid", "groups"]
+    assert line == ["alice", "virtual", "yes", "no", "70000", "70000", "-"]
     assert [words[0] for words in others] == ["bob"]
 
 

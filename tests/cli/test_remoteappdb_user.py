@@ -8,9 +8,11 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 from cli.remoteappdb_site import COMMAND, LATER, NOW, Site
+from click.testing import CliRunner
 
 from control_plane.adapters.passwords import Argon2Passwords
-from control_plane.domain.entities import SignIn, Token, User
+from control_plane.cli.remoteappdb import cli
+from control_plane.domain.entities import Session, SignIn, State, Token, User
 
 ACCOUNT = "rapptester"
 
@@ -89,15 +91,60 @@ def test_a_system_user_is_an_account_of_the_host(site: Site, account: str) -> No
     assert line == f"The password of {account} is the host's. Use passwd."
 
 
+def report(cast: Site, *words: str) -> tuple[str, list[str]]:
+    first, *lines = cast.done("user", "remove", "alice", *words).splitlines()
+    return first, [line.strip() for line in lines]
+
+
 def test_a_removed_user_leaves_no_password_sign_in_token_or_grant(cast: Site) -> None:
     give_everything(cast, "alice")
-    cast.done("app", "grant", "desk", "alice")
-    assert cast.done("user", "remove", "alice") == "Removed the user alice.\n"
+    cast.done("group", "create", "lab", "alice")
+    grant_id = cast.granted("desk", "alice")
+    session = Session(
+        *("a" * 32, "alice", grant_id, "Desk", "desk", "vncapp", State.READY),
+        *(NOW, "10.213.0.2", 8888, "/"),
+    )
+    cast.records.add_session(session)
+    told = [
+        f"grants: {grant_id}",
+        "groups: lab",
+        "sign-ins: 1, tokens: 1",
+        f"sessions: {'a' * 32} (end)",
+        "home: remoteapp-remoteapp-home-70000 (keep)",
+    ]
+    assert report(cast, "--dry-run") == ("Would remove the user alice.", told)
+    assert cast.accounting.user("alice") is not None
+    assert cast.records.password("alice") is not None
+    assert report(cast) == ("Removed the user alice.", told)
     assert cast.accounting.user("alice") is None
     assert cast.records.password("alice") is None
     assert list(cast.records.signins(NOW)) == []
     assert list(cast.records.tokens(NOW)) == []
-    assert cast.acts()[-1] == ("user-remove", "alice")
+    assert cast.acts()[-2:] == [("user-remove", "alice"), ("revoke", grant_id)]
+    assert list(cast.records.home_tasks()) == []
+    line = cast.refused(1, "user", "create", "alice")
+    assert line.startswith("Sessions of a former user alice still run.")
+
+
+@pytest.mark.parametrize("action", ["archive", "delete"])
+def test_the_home_of_who_leaves_is_archived_or_deleted_as_asked(cast: Site, action: str) -> None:
+    line = cast.refused(2, "user", "remove", "alice", "--home", action)
+    assert line.startswith("The settings are not here, so nobody knows where the homes lie.")
+    words = [str(cast.path), "user", "remove", "alice", "--home", action]
+    result = CliRunner().invoke(cli, words, env={"REMOTEAPP_REALM": "lab"})
+    assert f"home: remoteapp-lab-home-70000 ({action})\n" in result.stdout
+    (task,) = cast.records.home_tasks()
+    assert (task.volume, task.user, task.action) == ("remoteapp-lab-home-70000", "alice", action)
+    assert task.by.startswith("cli:")
+
+
+def test_what_a_user_runs_may_be_kept_running(cast: Site) -> None:
+    cast.done("user", "disable", "alice", "--keep-running")
+    assert cast.records.kept_running() == frozenset({"user:alice"})
+    cast.done("user", "disable", "alice")
+    assert cast.records.kept_running() == frozenset()
+    cast.done("user", "remove", "alice", "--keep-running")
+    assert cast.records.kept_running() == frozenset({"user:alice"})
 
 
 def test_the_next_of_a_name_inherits_neither_uid_nor_password(cast: Site) -> None:
@@ -115,6 +162,7 @@ def test_a_disabled_user_is_signed_out_and_kept_out(cast: Site) -> None:
         "alice", "virtual", enabled=False, uid=70000, gid=70000
     )
     assert list(cast.records.signins(NOW)) == []
+    assert list(cast.records.tokens(NOW)) == []
     cast.done("user", "enable", "alice")
     assert cast.accounting.user("alice") == User("alice", "virtual", uid=70000, gid=70000)
     assert cast.acts()[-2:] == [("user-disable", "alice"), ("user-enable", "alice")]
@@ -123,7 +171,7 @@ def test_a_disabled_user_is_signed_out_and_kept_out(cast: Site) -> None:
 @pytest.mark.parametrize("verb", ["remove", "enable", "disable", "password"])
 def test_an_unknown_user_is_told(site: Site, verb: str) -> None:
     line = site.refused(1, "user", verb, "nobody-here")
-    assert line == "There is no user nobody-here. See remoteappdb user list."
+    assert line == "There is no user nobody-here."
 
 
 def test_a_password_is_stored_hashed_and_ends_the_sign_ins(cast: Site) -> None:

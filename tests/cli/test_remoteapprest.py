@@ -3,99 +3,24 @@
 import contextlib
 import json
 import os
-import pty
 import subprocess
-import sys
-import threading
 from asyncio import AbstractEventLoop
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import pytest
-from adapters.fakes_engine import HELLO, FakeEngine
-from click.testing import CliRunner, Result
+from cli.remoteapprest_desk import COMMAND, Desk, HeldEngine, at_a_terminal
+from click.testing import CliRunner
 from served import Served, Wire, portal_of, served, wire
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
-from usecases.conftest import Application200, grant_of, until
+from usecases.conftest import APPLICATION, Application200, grant_of, until
 
 from control_plane.cli.remoteapprest import cli
-from control_plane.domain.containers import ContainerSpec
-from control_plane.domain.labels import IMAGE
-from control_plane.domain.ports import Plane
+from control_plane.domain.entities import Grantee, Policy
 
 PASSWORD = "alice's password"
-COMMAND = (sys.executable, "-c", "from control_plane.cli.remoteapprest import main; main()")
-
-
-@dataclass
-class HeldEngine(FakeEngine):
-    """An engine whose containers run when the test lets them, and which writes an odd log."""
-
-    go: threading.Event = field(default_factory=threading.Event)
-    output: str = "first\n\x1b[31msecond\x1b[0m\n"
-
-    def run(self, spec: ContainerSpec) -> str:
-        assert self.go.wait(10)
-        return super().run(spec)
-
-    def log(self, container_id: str, tail: int) -> str:
-        self.check()
-        return "".join(self.output.splitlines(keepends=True)[-tail:]) if container_id else ""
-
-
-@dataclass(frozen=True)
-class Desk:
-    """A person's machine: where the profiles lie, and the portal that it reaches."""
-
-    portal: Served
-    config: Path
-    plane: Plane
-
-    @property
-    def profiles(self) -> Path:
-        return self.config / "remoteapp" / "profiles.json"
-
-    @property
-    def env(self) -> dict[str, str]:
-        return {"XDG_CONFIG_HOME": str(self.config)}
-
-    def run(self, *words: str, typed: str = "") -> Result:
-        """Run remoteapprest."""
-        return CliRunner().invoke(cli, words, input=typed, env=self.env)
-
-    def done(self, *words: str, typed: str = "") -> str:
-        """Run it; it ends well and says nothing on stderr."""
-        result = self.run(*words, typed=typed)
-        assert (result.exit_code, result.stderr) == (0, ""), result.output
-        return result.stdout
-
-    def refused(self, status: int, *words: str, typed: str = "") -> str:
-        """Run it; it ends with this status and one line on stderr, which is returned."""
-        result = self.run(*words, typed=typed)
-        assert (result.exit_code, result.stdout) == (status, ""), result.output
-        (line,) = result.stderr.splitlines()
-        return line.removeprefix("cli: ")
-
-    def sign_in(self, name: str = "alice", profile: str = "default") -> str:
-        """Sign in without a terminal."""
-        words = ("login", self.portal.url, "--ca", str(self.portal.ca), "--username", name)
-        return self.done(
-            "--profile", profile, *words, "--password-stdin", typed=f"{name}'s password\n"
-        )
-
-    def profile(self, name: str = "default") -> dict[str, Any]:
-        """Return what is stored."""
-        found: dict[str, Any] = json.loads(self.profiles.read_text())[name]
-        return found
-
-    def started(self) -> str:
-        """Start alice's application; return the session's id when it is ready."""
-        session_id = self.done("app", "start", grant_of(self.plane, "alice")).strip()
-        until(lambda: self.plane.access.sessions[session_id].state == "ready")
-        return session_id
 
 
 @dataclass(frozen=True)
@@ -133,33 +58,6 @@ def start_and_wait(desk: Desk) -> Iterator[Waiting]:
 
 
 @pytest.fixture
-def engine() -> HeldEngine:
-    made = HeldEngine()
-    made.go.set()
-    labels = {**made.known[HELLO].labels, IMAGE + "type": "vncapp"}
-    labels |= {f"{IMAGE}env.x11-{name}": "" for name in ("width", "height", "depth")}
-    made.known[HELLO] = replace(made.known[HELLO], labels=labels)
-    return made
-
-
-@pytest.fixture
-def portal(plane: Plane, loop: AbstractEventLoop, tmp_path: Path) -> Iterator[Served]:
-    with served(portal_of(plane), loop, tmp_path) as made:
-        yield made
-
-
-@pytest.fixture
-def desk(portal: Served, plane: Plane, tmp_path: Path) -> Desk:
-    return Desk(portal, tmp_path / "config", plane)
-
-
-@pytest.fixture
-def alices(desk: Desk) -> Desk:
-    desk.sign_in()
-    return desk
-
-
-@pytest.fixture
 def cuttable(portal: Served) -> Iterator[Wire]:
     with wire(portal.port) as made:
         yield made
@@ -171,23 +69,6 @@ def container_of(desk: Desk) -> str:
     until(lambda: any(one.container_id for one in sessions.values()))
     (session,) = sessions.values()
     return session.container_id
-
-
-def at_a_terminal(
-    command: Sequence[str], env: dict[str, str], answers: Sequence[bytes]
-) -> tuple[int, str]:
-    """Run a command on a terminal of its own; give an answer at each colon that it prints."""
-    process, terminal = pty.fork()
-    if process == 0:
-        os.execve(command[0], list(command), {**os.environ, **env})  # noqa: S606 - for a terminal
-    seen, waiting = b"", list(answers)
-    with contextlib.suppress(OSError):  # the terminal closes with the command
-        while chunk := os.read(terminal, 1024):
-            seen += chunk
-            if chunk.endswith(b": ") and waiting:
-                os.write(terminal, waiting.pop(0))
-    os.close(terminal)
-    return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]), seen.decode()
 
 
 # signing in
@@ -437,7 +318,8 @@ def test_options_reach_the_container(alices: Desk, engine: HeldEngine) -> None:
     ("option", "words"),
     [
         ("resolution=huge", "options.resolution: must be WIDTHxHEIGHT"),
-        ("startup_file=a.txt", "options.startup_file: unknown option"),
+        ("startup_file=a.txt", "options.startup_file: this application does not offer this option"),
+        ("colour=red", "options.colour: unknown option"),
         ("resolution", "must be NAME=VALUE"),
         ("=1", "must be NAME=VALUE"),
     ],
@@ -447,6 +329,32 @@ def test_a_bad_option_is_wrong_usage(alices: Desk, option: str, words: str) -> N
     assert (result.exit_code, result.stdout) == (2, "")
     assert words in result.stderr
     assert alices.plane.access.sessions == {}
+
+
+def test_a_startup_file_reaches_the_container_where_the_policy_allows_it(
+    alices: Desk, engine: HeldEngine
+) -> None:
+    grantee, policy = Grantee("user", "alice"), Policy(allow_startup_data=True)
+    grant = alices.plane.accounting.add_grant(grantee, APPLICATION, policy).id
+    words = ("--option", "startup_file=data/a b.txt", "--wait")
+    assert alices.run("app", "start", grant, *words).exit_code == 0
+    (spec,) = engine.specs.values()
+    assert spec.environment["STARTUPDATA"] == "data/a b.txt"
+
+
+def test_a_session_that_has_an_end_is_let_run_on(alices: Desk) -> None:
+    grantee, policy = Grantee("user", "alice"), Policy(max_lifetime=3600)
+    grant = alices.plane.accounting.add_grant(grantee, APPLICATION, policy).id
+    session = json.loads(alices.run("app", "start", grant, "--wait", "--json").stdout)
+    longer = json.loads(alices.done("app", "extend", session["id"], "60", "--json"))
+    assert longer["ends_at"] > session["ends_at"]
+    said = alices.done("app", "extend", session["id"], "3600")
+    assert said.startswith("It ends at 20")
+
+
+def test_a_session_without_an_end_cannot_be_extended(alices: Desk) -> None:
+    line = alices.refused(1, "app", "extend", alices.started(), "60")
+    assert line == "Only what runs and has an end can be extended."
 
 
 def test_a_second_start_names_what_runs_and_replace_stops_it(alices: Desk) -> None:
@@ -466,6 +374,7 @@ def test_a_second_start_names_what_runs_and_replace_stops_it(alices: Desk) -> No
         (("start", "0" * 32), "See remoteapprest app available."),
         (("stop", "0" * 32), "See remoteapprest app running."),
         (("log", "0" * 32), "See remoteapprest app running."),
+        (("extend", "0" * 32, "60"), "See remoteapprest app running."),
         (("stop", "../../tokens"), "See remoteapprest app running."),
     ],
 )
@@ -554,6 +463,25 @@ def test_a_broken_stream_is_taken_up_where_it_broke(
         status, out, err = waiting.end()
     assert (status, err) == (0, "")
     assert out.startswith(f"{desk.plane.site.public_url}/user/alice/containers/")
+
+
+def test_waiting_ends_where_there_is_no_event_stream(
+    alices: Desk, loop: AbstractEventLoop, tmp_path: Path
+) -> None:
+    portal = portal_of(alices.plane)
+
+    async def mute(scope: Scope, receive: Receive, send: Send) -> None:
+        silent = scope.get("path", "").endswith("/events")
+        await (Response("<h1>Hello</h1>", media_type="text/html") if silent else portal)(
+            scope, receive, send
+        )
+
+    (tmp_path / "mute").mkdir()
+    with served(mute, loop, tmp_path / "mute") as found:
+        alices.move_to(found)
+        result = alices.run("app", "start", grant_of(alices.plane, "alice"), "--wait")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.splitlines()[-1] == "cli: The portal sent no event stream."
 
 
 def test_open_shows_the_sessions_page_in_the_browser(desk: Desk, tmp_path: Path) -> None:

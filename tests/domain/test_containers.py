@@ -7,7 +7,15 @@ from datetime import UTC, datetime
 import pytest
 
 from control_plane.domain import containers, labels, options
-from control_plane.domain.entities import Application, Image, Person, Policy, Session, State
+from control_plane.domain.entities import (
+    Application,
+    Image,
+    Person,
+    Policy,
+    Session,
+    State,
+    Volume,
+)
 from control_plane.errors import InvalidError
 
 ID = "0123456789abcdef0123456789abcdef"
@@ -25,6 +33,7 @@ DESKTOP = Image(
 )
 FOREIGN = Image("sha256:2", "somebody/app:1", {"maintainer": "somebody"})
 PERSON = Person("ann@lab.example", 70001, 70002, (50, 60), "home-of-ann", home_is_volume=True)
+DATA = Volume("/srv/data", "/data", "ro")
 POLICY = Policy(allow_home=True, share="none", memory=1024**3, cpus=1.5, pids=100, max_sessions=1)
 SESSION = Session(
     id=ID,
@@ -71,11 +80,24 @@ def test_the_spec_of_a_desktop() -> None:
         login="user",
         home_directory="/workspace",
         home=containers.HomeMount("home-of-ann", is_volume=True),
+        volumes=(),
+        network="internet",
         address="10.213.0.7",
         memory=1024**3,
         cpus=1.5,
         pids=100,
     )
+
+
+def test_the_licence_and_the_startup_file_reach_the_container_and_nothing_else() -> None:
+    session = replace(SESSION, options={"startup_file": "/workspace/case.med"})
+    policy = replace(POLICY, app_license="L-42", network="none", volumes=(DATA,))
+    application = Application("a", "lab/desktop:latest")
+    spec = containers.spec(session, application, policy, DESKTOP, PERSON, realm="lab")
+    assert spec.environment["APP_LICENSE"] == "L-42"
+    assert spec.environment["STARTUPDATA"] == "/workspace/case.med"
+    assert (spec.volumes, spec.network) == ((DATA,), "none")
+    assert "L-42" not in str(spec.labels) + repr(spec)
 
 
 def test_without_a_home_the_user_has_a_directory_of_the_container() -> None:
@@ -148,7 +170,7 @@ def test_labels_that_make_no_session_are_refused(broken: dict[str, str]) -> None
 
 @pytest.mark.parametrize("size", ["320x200", "7680x4320", "1280x800"])
 def test_a_resolution_within_bounds_is_taken(size: str) -> None:
-    assert options.checked({"resolution": size}, DESKTOP) == {"resolution": size}
+    assert options.checked({"resolution": size}, DESKTOP, POLICY) == {"resolution": size}
 
 
 @pytest.mark.parametrize(
@@ -168,10 +190,30 @@ def test_a_resolution_within_bounds_is_taken(size: str) -> None:
 )
 def test_a_resolution_out_of_bounds_is_refused(size: object) -> None:
     with pytest.raises(InvalidError) as caught:
-        options.checked({"resolution": size}, DESKTOP)
+        options.checked({"resolution": size}, DESKTOP, POLICY)
     assert [one.field for one in caught.value.errors] == ["options.resolution"]
 
 
 def test_an_icon_that_does_not_decode_is_none() -> None:
     assert labels.icon(replace(DESKTOP, labels={PREFIX + "icon_128": "%%%"})) is None
     assert labels.icon(replace(DESKTOP, labels={PREFIX + "icon_128": "aWNvbg=="})) == b"icon"
+
+
+def test_a_startup_file_needs_an_image_that_takes_one_and_a_policy_that_allows_it() -> None:
+    labelled = dict(DESKTOP.labels) | {PREFIX + "env.startupdata": ""}
+    image, allowed = replace(DESKTOP, labels=labelled), replace(POLICY, allow_startup_data=True)
+    chosen = {"startup_file": "/workspace/case.med"}
+    assert options.checked(chosen, image, allowed) == chosen
+    assert options.offered_options(image, POLICY) == ("resolution",)
+    for one, policy in ((image, POLICY), (DESKTOP, allowed)):
+        with pytest.raises(InvalidError) as caught:
+            options.checked(chosen, one, policy)
+        assert [error.field for error in caught.value.errors] == ["options.startup_file"]
+
+
+@pytest.mark.parametrize("file", ["", "a\nb", "a\0", "x" * 1025, 7, None])
+def test_a_startup_file_is_a_printable_path(file: object) -> None:
+    labelled = dict(DESKTOP.labels) | {PREFIX + "env.startupdata": ""}
+    image, allowed = replace(DESKTOP, labels=labelled), replace(POLICY, allow_startup_data=True)
+    with pytest.raises(InvalidError):
+        options.checked({"startup_file": file}, image, allowed)

@@ -54,6 +54,31 @@ def test_nginx_takes_every_length_of_the_session_range(place: Path) -> None:
         assert (done.returncode, done.stderr) == (0, ""), length
 
 
+@pytest.mark.parametrize(
+    ("held", "gateways"),
+    [
+        ("10.213.240.0/20", ["10.213.240.1/32", "10.213.248.1/32"]),
+        ("10.0.0.0/8", ["10.0.0.1/32", "10.128.0.1/32"]),
+        ("192.168.255.248/29", ["192.168.255.249/32", "192.168.255.253/32"]),
+    ],
+)
+def test_the_gateway_of_neither_half_is_ever_a_target(
+    place: Path, held: str, gateways: list[str]
+) -> None:
+    files = nginx_site.render(TEMPLATES, replace(site_in(place), session_range=held))
+    admission = files["snippets/http-admission.conf"]
+    assert re.findall(r"^ +(\S+/32) 0;$", admission, re.MULTILINE) == gateways
+
+
+def test_an_archive_of_images_is_neither_bounded_nor_kept_by_nginx(place: Path) -> None:
+    portal = nginx_site.render(TEMPLATES, site_in(place))["snippets/server-portal.conf"]
+    (archive,) = re.findall(
+        r"^location = \S+/images/archive {\n(.*?)^}", portal, re.MULTILINE | re.DOTALL
+    )
+    assert "client_max_body_size 0;" in archive
+    assert "proxy_request_buffering off;" in archive
+
+
 @pytest.mark.parametrize("bad", ["10.0.0.0/7", "10.0.0.0/31", "10.0.0.1/24", "x", "::/16", ""])
 def test_a_range_that_is_none_is_refused(place: Path, bad: str) -> None:
     with pytest.raises(GatewayError, match="session_range"):

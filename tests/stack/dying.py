@@ -30,7 +30,7 @@ _LOOKING = (
         "inspect",
         "logs",
     ),
-    *("networks", "ping", "poke", "session", "signins", "tokens", "version"),
+    *("networks", "ping", "poke", "session", "signins", "tokens", "usage_of", "version"),
 )
 
 
@@ -64,7 +64,7 @@ class Wrapped:
 
     def __getattr__(self, verb: str) -> Any:
         found = getattr(self._port, verb)
-        in_a_job = threading.current_thread().name.startswith(("job", "AnyIO"))
+        in_a_job = threading.current_thread().name.startswith(("job", "beside", "AnyIO"))
         if not (callable(found) and in_a_job) or verb.startswith(_LOOKING):
             return found
 
@@ -82,7 +82,8 @@ def opened(loop: asyncio.AbstractEventLoop) -> Plane:
     whole = plane.open_plane(found, loop)
     steps = Steps(found.state_directory)
     engine: Any = whole.engine
-    engine.__dict__["_api"] = Wrapped(engine._api, "api", steps)  # noqa: SLF001 - below the port
+    below = engine._connection  # noqa: SLF001 - below the port
+    below.__dict__["api"] = Wrapped(below.api, "api", steps)
     return replace(
         whole,
         records=Wrapped(whole.records, "records", steps),

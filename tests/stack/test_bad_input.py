@@ -100,8 +100,11 @@ def test_an_unknown_path_and_a_wrong_method_are_problems_too(portal: RunningPort
     "flags",
     [
         ("--volume", "/data:/data:ro"),
-        ("--app-license", "secret"),
-        ("--allow-startup-data",),
+        ("--volume", "/:/data:ro"),
+        ("--volume", "data"),
+        ("--legacy-home",),
+        ("--network", "lan"),
+        ("--max-lifetime", "-1"),
         ("--memory", "lots"),
         ("--cpus", "-1"),
         ("--pids", "x"),
@@ -146,7 +149,7 @@ def test_an_image_that_is_missing_is_said_at_once_and_shown_as_not_available(
 ) -> None:
     image = "no/such:image"
     portal.remoteappdb("app", "create", "--no-verify", image)
-    grant = portal.remoteappdb("app", "grant", image, "alice")
+    grant = portal.remoteappdb("app", "grant", image, "alice", "--no-verify")
     try:
         api = portal.api("alice")
         mine = api.get("/api/v1/applications").json()["items"]

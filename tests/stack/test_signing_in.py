@@ -8,7 +8,7 @@ import pytest
 from portal import RunningPortal
 from stack.conftest import COOKIE, cookie_of, until
 
-from control_plane import auth
+from control_plane import throttle
 
 ATTACKER = "127.0.0.21"
 
@@ -78,9 +78,9 @@ def test_an_unknown_name_takes_as_long_as_a_wrong_password(portal: RunningPortal
 def test_the_throttle_survives_the_process_and_locks_nobody_else_out(
     portal: RunningPortal,
 ) -> None:
-    with ThreadPoolExecutor(auth.PAIR_ATTEMPTS) as threads:
+    with ThreadPoolExecutor(throttle.PAIR_ATTEMPTS) as threads:
         found = threads.map(
-            lambda _: attempt(portal, ATTACKER, "bob", "wrong"), range(auth.PAIR_ATTEMPTS)
+            lambda _: attempt(portal, ATTACKER, "bob", "wrong"), range(throttle.PAIR_ATTEMPTS)
         )
         assert set(found) == {401}
     portal.portal.kill_control_plane()

@@ -10,7 +10,7 @@ from stack.conftest import COOKIE, Realm, cookie_of, until, websocket
 
 SESSION_FIELDS = {
     *("id", "grant_id", "application", "type", "owner", "access", "state", "url", "created_at"),
-    *("ready_at", "ends_at", "ended_at", "ends_because", "failure"),
+    *("ready_at", "ends_at", "ended_at", "ends_because", "failure", "cut_off"),
 }
 
 

@@ -1,6 +1,7 @@
 """A plane of real parts where they are cheap (SQLite, jobs, events) and fakes elsewhere."""
 
 import asyncio
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -9,22 +10,24 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from adapters.fakes_engine import HELLO, FakeEngine
+from adapters.fakes_engine import HELLO, FakeEngine, FakeHomes, FakeLibrary
 from adapters.fakes_gateway import FakeGateway
 
 from control_plane.adapters.accounting_db import PeeweeAccounting
 from control_plane.adapters.database import Database, make_file
 from control_plane.adapters.events import EventHub
+from control_plane.adapters.folders import HostFolders
 from control_plane.adapters.jobs import LoopJobs
 from control_plane.adapters.migrations import migrate
 from control_plane.adapters.passwords import Argon2Passwords
 from control_plane.adapters.records import PeeweeRecords
 from control_plane.adapters.stores import PeeweeStores
 from control_plane.domain.access import Access, Caller
-from control_plane.domain.entities import SCOPES, Application, Person, Policy, User
+from control_plane.domain.entities import SCOPES, Application, Grantee, Person, Policy, User
 from control_plane.domain.ports import Limits, Plane, Site
 
 MIB = 1024**2
+APPLICATION = "a" * 32
 
 
 @dataclass
@@ -83,6 +86,19 @@ def engine() -> FakeEngine:
 
 
 @pytest.fixture
+def homes() -> FakeHomes:
+    return FakeHomes()
+
+
+@pytest.fixture
+def root() -> Iterator[Path]:
+    """A directory that grants may mount from."""
+    with tempfile.TemporaryDirectory(dir="/srv") as made:
+        Path(made).chmod(0o755)
+        yield Path(made)
+
+
+@pytest.fixture
 def gateway() -> FakeGateway:
     return FakeGateway()
 
@@ -111,6 +127,8 @@ def plane(  # noqa: PLR0913, PLR0917 - one argument a part
     engine: FakeEngine,
     gateway: FakeGateway,
     application: Application200,
+    homes: FakeHomes,
+    root: Path,
 ) -> Iterator[Plane]:
     url = str(tmp_path / "remoteapp.db")
     make_file(Path(url))
@@ -135,14 +153,20 @@ def plane(  # noqa: PLR0913, PLR0917 - one argument a part
                 stop_timeout=0.3,
             ),
             secret=b"s" * 32,
+            archives=tmp_path / "homes",
         ),
         accounting=PeeweeAccounting(database),
         records=PeeweeRecords(database),
         stores=stores,
         engine=engine,
+        library=FakeLibrary(engine),
+        homes=homes,
         gateway=gateway,
         passwords=Argon2Passwords(),
         host=FakeHost(),
+        folders=HostFolders([root], [tmp_path]),
+        admits=lambda _: True,
+        providers={},
         jobs=jobs,
         events=EventHub(loop, clock),
         access=Access(),
@@ -189,6 +213,6 @@ def _cast(plane: Plane) -> None:
     for number, name in enumerate(("alice", "bob", "charlie")):
         plane.accounting.add_user(User(name, "virtual", uid=70000 + number, gid=70000 + number))
         plane.records.set_password(name, plane.passwords.hash(f"{name}'s password"))
-    plane.accounting.add_application(Application("a" * 32, HELLO, display_name="Hello"))
+    plane.accounting.add_application(Application(APPLICATION, HELLO, display_name="Hello"))
     for name in ("alice", "bob"):
-        plane.accounting.add_grant(HELLO, name, Policy(allow_home=True))
+        plane.accounting.add_grant(Grantee("user", name), APPLICATION, Policy(allow_home=True))

@@ -83,9 +83,9 @@ def test_what_is_not_granted_any_more_ends(
 ) -> None:
     session = running(plane, alice)
     if change == "revoked":
-        plane.accounting.revoke(HELLO, "alice", None)
+        plane.accounting.remove_grants({session.grant_id})
     else:
-        plane.accounting.change_user(replace(alice.user, enabled=False))
+        plane.accounting.change_user("alice", lambda user: replace(user, enabled=False))
     lifecycle.refresh(plane)
     until(lambda: session.id not in plane.access.sessions)
     assert engine.found == {}
@@ -243,7 +243,6 @@ def test_an_end_that_nobody_told_of_is_found_by_reconcile(
 
 def test_other_processes_changes_reach_the_memory(plane: Plane) -> None:
     lifecycle.load(plane)
-    alice = plane.access.users["alice"]
-    plane.accounting.change_user(replace(alice, enabled=False))
+    plane.accounting.change_user("alice", lambda user: replace(user, enabled=False))
     lifecycle.refresh(plane)
     assert not plane.access.users["alice"].enabled

@@ -12,10 +12,11 @@ from served import portal_of
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.testclient import TestClient
+from usecases.conftest import APPLICATION
 
-from control_plane import auth, sessions
+from control_plane import auth, sessions, throttle
 from control_plane.domain.access import Caller
-from control_plane.domain.entities import Application, Policy, Session
+from control_plane.domain.entities import Application, Grantee, Policy, Session
 from control_plane.domain.ports import Plane
 from control_plane.errors import StartError
 
@@ -66,7 +67,8 @@ def test_signing_in_leads_on_with_a_cookie_that_scripts_and_others_cannot_use(
 ) -> None:
     answer = sign_in(browser, "alice", leads="/sessions/abc")
     assert (answer.status_code, answer.headers["location"]) == (303, "/sessions/abc")
-    morsel = SimpleCookie(answer.headers["set-cookie"])[COOKIE]
+    cookies = [SimpleCookie(one) for one in answer.headers.get_list("set-cookie")]
+    morsel = next(one[COOKIE] for one in cookies if COOKIE in one)
     assert (morsel["path"], morsel["domain"]) == ("/", "")
     assert (morsel["secure"], morsel["httponly"], morsel["samesite"]) == (True, True, "lax")
     assert int(morsel["max-age"]) == auth.SIGNIN_LIFE.total_seconds()
@@ -101,7 +103,7 @@ def test_every_refused_sign_in_gives_the_same_plain_sentence(
 
 
 def test_too_many_attempts_say_when_to_come_back(browser: TestClient, plane: Plane) -> None:
-    for _ in range(auth.PAIR_ATTEMPTS):
+    for _ in range(throttle.PAIR_ATTEMPTS):
         plane.records.add_attempt("alice", "local", plane.clock())
     answer = sign_in(browser, "alice")
     assert answer.status_code == 429
@@ -139,7 +141,7 @@ def test_signing_out_ends_the_sign_in_itself(browser: TestClient) -> None:
 
 def test_the_catalogue_says_what_the_policy_allows(browser: TestClient, plane: Plane) -> None:
     policy = Policy(allow_home=False, memory=1536 * 1024**2, cpus=0.5, max_sessions=3)
-    plane.accounting.add_grant(HELLO, "alice", policy)
+    plane.accounting.add_grant(Grantee("user", "alice"), APPLICATION, policy)
     sign_in(browser, "alice")
     said = text_of(browser.get("/"))
     assert "Your files are at /workspace. 256 MiB of memory, 1 CPU, one at a time." in said
@@ -152,7 +154,7 @@ def test_the_catalogue_escapes_what_administrators_and_images_say(
 ) -> None:
     evil = '<img src=x onerror=alert(1)>"'
     plane.accounting.add_application(Application("b" * 32, "evil", evil, evil))
-    plane.accounting.add_grant("evil", "alice", Policy())
+    plane.accounting.add_grant(Grantee("user", "alice"), "b" * 32, Policy())
     sign_in(browser, "alice")
     page = browser.get("/").text
     assert "&lt;img src=x onerror=alert(1)&gt;" in page
@@ -198,7 +200,7 @@ def test_a_session_of_a_revoked_grant_is_still_shown(
     browser: TestClient, plane: Plane, alice: Caller
 ) -> None:
     session = a_session(plane, alice)
-    plane.accounting.revoke(HELLO, "alice", None)
+    plane.accounting.remove_grants([session.grant_id])
     sign_in(browser, "alice")
     assert f'href="/sessions/{session.id}"' in browser.get("/").text
 

@@ -1,27 +1,27 @@
 """The schemas of accounting and records, and how a database comes to them.
 
 Invariant: a migration defines its own models and is never changed once it was released; each set
-keeps its own history, so that both may live in one file.
+keeps its own history, so that both may live in one database; one process migrates at a time.
 """
 
-import fcntl
 import logging
-import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import peewee
 from peewee_migrate import Router
 from peewee_migrate.models import MigrateHistory
 
 from control_plane.adapters.database import (
-    BUSY_SECONDS,
-    address,
+    FILE_HINT,
+    SERVER_HINT,
     database_file,
     make_file,
     translated,
 )
+from control_plane.adapters.migrations import files, servers
 from control_plane.errors import ControlPlaneError
 
 log = logging.getLogger(__name__)
@@ -29,40 +29,31 @@ log = logging.getLogger(__name__)
 SETS = ("accounting", "records")
 
 
-def migrate(url: str, sets: Sequence[str] = SETS) -> list[str]:
+def migrate(url: str, sets: Sequence[str] = SETS, password_file: Path | None = None) -> list[str]:
     """Bring these sets of tables up to date; return the names of the migrations that it ran.
 
-    A file that lacks is made. Several processes may start at once: one migrates, the others wait.
+    A file that lacks is made; one that is not up to date is backed up before. Several processes
+    may start at once: one migrates, the others wait.
     """
     path = database_file(url)
-    make_file(path)
-    database = _database(path)
-    # SQLite does not wait for the lock that a change to WAL needs, so one of us at a time.
-    with (
-        translated(),
-        _alone(path.parent),
-        database.connection_context(),
-        database.atomic("EXCLUSIVE"),
-    ):
+    if path:
+        make_file(path)
+    hint = FILE_HINT if path else SERVER_HINT
+    with translated(hint), _prepared(url, sets, password_file) as database:
         return [done for one in sets for done in _run(database, one)]
 
 
-@contextmanager
-def _alone(directory: Path) -> Iterator[None]:
-    # The directory, not the file: closing a descriptor of the file would drop SQLite's own locks.
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
+def _prepared(
+    url: str, sets: Sequence[str], password_file: Path | None
+) -> AbstractContextManager[Any]:
+    path = database_file(url)
+    if path is None:
+        return servers.prepared(url, password_file)
+    return files.prepared(path, {one: _names(one) for one in sets})
 
 
-def _database(path: Path) -> peewee.Database:
-    # Without foreign keys: a migration that rebuilds a table drops the old one, which would take
-    # the rows that refer to it along (https://www.sqlite.org/lang_altertable.html, step 1).
-    pragmas = {"journal_mode": "wal", "synchronous": "normal", "foreign_keys": 0}
-    return peewee.SqliteDatabase(address(path), uri=True, timeout=BUSY_SECONDS, pragmas=pragmas)
+def _names(one: str) -> list[str]:
+    return sorted(path.stem for path in (Path(__file__).parent / one).glob("[0-9]*.py"))
 
 
 def _run(database: peewee.Database, one: str) -> list[str]:

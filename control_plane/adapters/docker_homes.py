@@ -1,0 +1,149 @@
+"""The homes of virtual users: volumes of the engine.
+
+Invariant: only a volume that bears this realm's label is touched, and an archive stands under its
+name whole or not at all.
+"""
+
+import gzip
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Any
+
+import requests
+from docker.errors import APIError, NotFound
+from docker.types import Mount
+
+from control_plane.adapters.docker_api import HOLDER, REALM, Connection, translated
+from control_plane.domain.containers import WORKSPACE
+from control_plane.errors import ConflictError, UnavailableError
+
+# How a tar ends: two empty blocks.
+_END = bytes(1024)
+
+
+class DockerHomes:
+    """The homes of one realm in the engine at `host` (None: DOCKER_HOST, else the local socket)."""
+
+    def __init__(self, realm: str, host: str | None = None, *, timeout: float = 60) -> None:
+        """Connect at the first use."""
+        self._realm = realm
+        self._connection = Connection(host, timeout)
+
+    def exists(self, volume: str) -> bool:
+        """Whether there is such a home; ConflictError when a volume of that name is not ours."""
+        with translated():
+            return self._is_there(volume)
+
+    def archive(self, volume: str, path: Path) -> bool:
+        """Write a home as a tar.gz that its owner alone may read; False when there is none.
+
+        The directory is made if it lacks. UnavailableError when it cannot be written.
+        """
+        with translated():
+            if not self._is_there(volume):
+                return False
+            with self._holder(volume) as holder:
+                chunks, _ = self._connection.api.get_archive(holder, WORKSPACE)
+                _write(path, chunks)
+        return True
+
+    def remove(self, volume: str) -> None:
+        """Remove a home; ConflictError while a container uses it, a missing one is no error."""
+        with translated():
+            if not self._is_there(volume):
+                return
+            self._drop_holder(volume)
+            try:
+                self._connection.api.remove_volume(volume)
+            except APIError as error:
+                if error.status_code != requests.codes.conflict:
+                    raise
+                raise ConflictError(f"The home {volume} is still in use.") from error
+
+    def close(self) -> None:
+        """Close the connections to the engine."""
+        self._connection.close()
+
+    def _is_there(self, volume: str) -> bool:
+        try:
+            found = self._connection.api.inspect_volume(volume)
+        except NotFound:
+            return False
+        if (found["Labels"] or {}).get(REALM) != self._realm:
+            raise ConflictError(
+                f"The volume {volume} does not bear the label of this realm, so it stays.",
+                "Save or remove it yourself.",
+            )
+        return True
+
+    @contextmanager
+    def _holder(self, volume: str) -> Iterator[str]:
+        """Give a created container that never starts, with the home in it."""
+        self._drop_holder(volume)
+        api = self._connection.api
+        mount = Mount(WORKSPACE, volume, type="volume", no_copy=True)
+        holder = api.create_container(
+            self._image(),
+            command=["true"],
+            name=_holder_name(volume),
+            labels={REALM: self._realm, HOLDER: volume},
+            host_config=api.create_host_config(mounts=[mount], network_mode="none"),
+        )["Id"]
+        try:
+            yield holder
+        finally:
+            api.remove_container(holder, force=True, v=True)
+
+    def _drop_holder(self, volume: str) -> None:
+        """Remove what a process that was killed left behind."""
+        with suppress(NotFound):
+            self._connection.api.remove_container(_holder_name(volume), force=True, v=True)
+
+    def _image(self) -> str:
+        """Return any image: nothing of it is used but that the engine wants one."""
+        found: list[Mapping[str, Any]] = self._connection.api.images()
+        if not found:
+            raise ConflictError(
+                "A home is archived through a container, and the engine has no image.",
+                "Install any image.",
+            )
+        return str(max(found, key=lambda one: one["Created"])["Id"])
+
+
+def _holder_name(volume: str) -> str:
+    return f"{volume}-archiving"
+
+
+def _write(path: Path, chunks: Iterable[bytes]) -> None:
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _write_beside(path, chunks)
+    except OSError as error:
+        if isinstance(error, requests.RequestException):
+            raise
+        raise UnavailableError(f"The home could not be written to {path}: {error}") from error
+
+
+def _write_beside(path: Path, chunks: Iterable[bytes]) -> None:
+    with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as fresh:
+        try:
+            with gzip.GzipFile(path.stem, "wb", 6, fresh) as packed:
+                _copy(chunks, packed)
+            fresh.flush()
+            os.fsync(fresh.fileno())
+            Path(fresh.name).replace(path)
+        except BaseException:
+            Path(fresh.name).unlink()
+            raise
+
+
+def _copy(chunks: Iterable[bytes], packed: gzip.GzipFile) -> None:
+    tail = b""
+    for chunk in chunks:
+        packed.write(chunk)
+        tail = (tail + chunk[-len(_END) :])[-len(_END) :]
+    if tail != _END:  # the engine does not say so when it breaks off
+        raise OSError("the engine broke off")

@@ -1,0 +1,214 @@
+"""The engine's images for administrators: list, pull, take in an archive, remove.
+
+Invariant: only a reference that keeps the grammar below reaches the engine, nothing is forced,
+and an archive that is refused leaves the names as they were.
+"""
+
+import re
+import threading
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
+from typing import Any
+
+import requests
+from docker.errors import APIError, DockerException
+
+from control_plane.adapters.docker_api import Connection, away, image_of, translated
+from control_plane.domain.entities import Image
+from control_plane.domain.names import shown
+from control_plane.domain.ports import PullProgress
+from control_plane.errors import (
+    ConflictError,
+    ControlPlaneError,
+    FieldError,
+    ImageMissingError,
+    InvalidError,
+)
+
+# Each holds a thread for as long as it takes.
+MOST_AT_ONCE = 4
+# Before the first slash stands a host only if it cannot be a name.
+_HOST = r"(?=localhost[:/]|[^/]*[.:])[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?(?::[0-9]{1,5})?"
+_PART = r"[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*"
+# The engine's own grammar, without digests: what has no name could not be granted or removed.
+_REFERENCE = re.compile(rf"(?:{_HOST}/)?{_PART}(?:/{_PART})*(:\w[\w.-]{{0,127}})?", re.ASCII)
+_LONGEST = 255
+_LOADED = re.compile(r"Loaded image(?: ID)?: (\S+)")
+
+
+def reference(name: str) -> str:
+    """Return an image's whole reference, with its tag; InvalidError."""
+    match = _REFERENCE.fullmatch(name) if len(name) <= _LONGEST else None
+    if match is None:
+        rule = "[REGISTRY/]NAME[:TAG], the name in lower case"
+        raise InvalidError(f"{shown(name)} is no image.", [FieldError("name", rule)])
+    return name if match[1] else f"{name}:latest"
+
+
+class Transfers:
+    """What is being pulled or taken in: one of a name at a time, and a few in all."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._names: set[object] = set()
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def one(self, name: object) -> Iterator[None]:
+        """Hold a place while it is under way; ConflictError."""
+        with self._lock:
+            if name in self._names:
+                raise ConflictError(f"The image {name} is being pulled already.")
+            if len(self._names) >= MOST_AT_ONCE:
+                raise ConflictError(
+                    f"{MOST_AT_ONCE} images are under way already.", "Wait until one is there."
+                )
+            self._names.add(name)
+        try:
+            yield
+        finally:
+            self._names.discard(name)
+
+
+class DockerLibrary:
+    """The images of the engine at `host` (None: DOCKER_HOST, else the local socket)."""
+
+    def __init__(self, host: str | None = None, *, timeout: float = 60) -> None:
+        """Connect at the first use."""
+        self._connection = Connection(host, timeout)
+        self._transfers = Transfers()
+
+    def images(self) -> Sequence[Image]:
+        """Return one entry for each name of each image, by name; what has none is left out."""
+        with translated():
+            found = self._connection.api.images()
+        named = [
+            image_of(one, name)
+            for one in found
+            for name in one.get("RepoTags") or ()
+            if "<none>" not in name
+        ]
+        return sorted(named, key=lambda image: image.name)
+
+    def pull(self, name: str) -> Iterator[PullProgress]:
+        """Begin to pull; what the registry refuses at once is raised at once.
+
+        InvalidError; ConflictError says what the registry said. To stop looking ends the pull.
+        """
+        pulling = self._pulling(reference(name))
+        next(pulling)
+        return pulling
+
+    def load(self, archive: Iterable[bytes]) -> Sequence[str]:
+        """Take in an archive as `docker save` makes it; return the names. InvalidError."""
+        with self._transfers.one(object()):
+            before = {image.name: image.id for image in self.images()}
+            loaded: list[str] = []
+            with _reaching(), closing(self._connection.patient()) as api:
+                try:
+                    for line in api.load_image(archive, quiet=True):
+                        loaded += _loaded(line)
+                    _check_named(loaded)
+                except (APIError, InvalidError) as error:
+                    _put_back(api, loaded, before)
+                    raise _not_taken(error) from error
+        return loaded
+
+    def remove(self, name: str) -> None:
+        """Take a name off an image, and the image with its last name.
+
+        ImageMissingError; ConflictError while a container uses it.
+        """
+        whole = reference(name)
+        image = next((one for one in self.images() if one.name == whole), None)
+        if image is None:
+            raise ImageMissingError(whole)
+        with translated(image=whole):
+            self._check_unused(image)
+            self._connection.api.remove_image(whole)
+
+    def close(self) -> None:
+        """Close the connections to the engine."""
+        self._connection.close()
+
+    def _pulling(self, whole: str) -> Generator[PullProgress, None, None]:
+        with (
+            self._transfers.one(whole),
+            _reaching(),
+            closing(self._connection.patient()) as api,
+        ):
+            try:
+                lines = api.pull(whole, stream=True, decode=True)
+            except APIError as error:
+                raise _not_pulled(whole, str(error.explanation)) from error
+            yield PullProgress("", f"Pulling {whole}")
+            for line in lines:
+                if "error" in line:
+                    raise _not_pulled(whole, str(line["error"]))
+                yield _progress(line)
+
+    def _check_unused(self, image: Image) -> None:
+        found = self._connection.api.containers(all=True)
+        if used := sum(one["ImageID"] == image.id for one in found):
+            raise ConflictError(
+                f"The image {image.name} is in use by {used} containers.",
+                "Stop the sessions that use it first.",
+            )
+
+
+@contextmanager
+def _reaching() -> Iterator[None]:
+    """Say it when the engine is away, and let its own words pass."""
+    try:
+        yield
+    except (APIError, ControlPlaneError):
+        raise
+    except (DockerException, requests.RequestException) as error:
+        raise away() from error
+
+
+def _progress(line: Mapping[str, Any]) -> PullProgress:
+    detail = line.get("progressDetail") or {}
+    return PullProgress(
+        layer=line.get("id", ""),
+        status=line.get("status", ""),
+        current=detail.get("current", 0),
+        total=detail.get("total", 0),
+    )
+
+
+def _not_pulled(whole: str, words: str) -> ConflictError:
+    return ConflictError(f"The image {whole} could not be pulled: {words}")
+
+
+def _loaded(line: Mapping[str, Any]) -> list[str]:
+    if "error" in line:
+        raise InvalidError(str(line["error"]))
+    match = _LOADED.match(line.get("stream", ""))
+    return [match[1]] if match else []
+
+
+def _check_named(loaded: Sequence[str]) -> None:
+    if not loaded:
+        raise InvalidError("it holds no image")
+    if any(name.startswith("sha256:") for name in loaded):
+        raise InvalidError("it holds an image without a name: save it by its name")
+
+
+def _not_taken(error: APIError | InvalidError) -> InvalidError:
+    words = error.message if isinstance(error, InvalidError) else error.explanation
+    problem = FieldError("body", "must be an archive as `docker save NAME` makes it")
+    return InvalidError(f"The archive was not taken in: {words}", [problem])
+
+
+def _put_back(api: Any, loaded: Sequence[str], before: Mapping[str, str]) -> None:
+    """Give the names back to the images that had them, and remove what is new."""
+    for name in loaded:
+        fresh = api.inspect_image(name)["Id"]
+        if name in before:
+            api.tag(before[name], *name.rsplit(":", 1))
+        elif not name.startswith("sha256:"):
+            api.remove_image(name)
+        if fresh not in before.values():
+            with suppress(APIError):  # gone with its name
+                api.remove_image(fresh)

@@ -1,0 +1,67 @@
+"""What of the host may be mounted into containers, judged on the host itself.
+
+Invariant: a source that passes can be put elsewhere by nobody but root: every directory above it
+is root's and writable by nobody else (a link anywhere in the path is followed first).
+"""
+
+import stat
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from control_plane.domain.entities import Volume
+from control_plane.domain.names import shown
+from control_plane.errors import FieldError, InvalidError
+
+# What would give a container the host, the engine or the portal.
+CLOSED = ("/", "/boot", "/dev", "/etc", "/proc", "/root", "/run", "/sys", "/var/run")
+ENGINE = ("/var/lib/docker", "/var/lib/containerd")
+
+
+class HostFolders:
+    """Sources below `roots`; `state` are the directories that are ours."""
+
+    def __init__(self, roots: Sequence[Path], state: Sequence[Path]) -> None:
+        """Keep both; nothing is looked at yet."""
+        self._roots = tuple(roots)
+        self._kept = tuple(Path(one) for one in (*CLOSED, *ENGINE)) + tuple(state)
+
+    def resolved(self, volume: Volume) -> Volume:
+        """Return the volume with its source's links resolved; InvalidError says why not."""
+        try:
+            source = Path(volume.source).resolve(strict=True)
+            why = self._why_not(source)
+        except (OSError, RuntimeError) as error:  # RuntimeError: links that lead in a circle
+            why = f"cannot be looked at: {getattr(error, 'strerror', None) or 'a circle of links'}"
+        if why:
+            problem = FieldError("volumes", f"{shown(volume.source)} {why}")
+            raise InvalidError("A volume is refused.", [problem])
+        return replace(volume, source=str(source))
+
+    def _why_not(self, source: Path) -> str:
+        if not any(_lies_in(source, root.resolve()) for root in self._roots):
+            roots = ", ".join(str(root) for root in self._roots) or "none is set"
+            return f"does not lie under one of [volumes] roots ({roots})"
+        kept = [one for one in self._kept if _touch(source, one.resolve())]
+        if kept:
+            return f"would open {kept[0]} to the container"
+        if not (source.is_dir() or source.is_file()) or ":" in str(source):
+            return "is neither a directory nor a file"
+        return next((why for one in source.parents if (why := _movable(one))), "")
+
+
+def _lies_in(path: Path, directory: Path) -> bool:
+    return path == directory or directory in path.parents
+
+
+def _touch(source: Path, kept: Path) -> bool:
+    """Whether a source is, holds or lies in what is kept closed; everything lies in /."""
+    holds = _lies_in(kept, source)
+    return holds if kept == Path("/") else holds or _lies_in(source, kept)
+
+
+def _movable(directory: Path) -> str:
+    found = directory.stat()
+    if found.st_uid != 0 or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        return f"lies in {directory}, which must be root's and writable by nobody else"
+    return ""

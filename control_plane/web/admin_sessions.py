@@ -1,0 +1,71 @@
+"""The endpoints of administration for what runs: look, stop, tell.
+
+Invariant: an administrator enters nobody's session here; every act stands in the audit log.
+"""
+
+from typing import cast
+
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from control_plane import acts
+from control_plane.domain.entities import Session
+from control_plane.errors import ConflictError
+from control_plane.web import admin_portal_schemas as schemas
+from control_plane.web import api, render
+from control_plane.web.operations import Call
+from control_plane.web.paging import part
+
+
+def everyones_sessions(call: Call) -> Response:
+    """GET /admin/sessions: the living ones and the failures, the oldest first."""
+    wanted = cast("schemas.AdminSessionFilter", call.query)
+    known = list(call.plane.access.sessions.values())
+    known.sort(key=lambda one: one.created_at)
+    found = [one for one in known if _is_wanted(wanted, one)]
+    items = [_session(call, one) for one in part(wanted, found)]
+    return render.answer(schemas.AdminSessionList(items=items, total=len(found)))
+
+
+def show_anyones_session(call: Call) -> Response:
+    """GET /admin/sessions/{id}."""
+    return render.answer(_session(call, api.anyones(call)))
+
+
+async def stop_anyones_session(call: Call) -> Response:
+    """DELETE /admin/sessions/{id}: answered when it is gone; a failure is dismissed."""
+    session = await run_in_threadpool(api.anyones, call)
+    await run_in_threadpool(_note, call, "session-stop", session, f"of {session.owner}")
+    return await api.end(call, session, f"stopped by the administrator {call.actor.name}")
+
+
+def send_message(call: Call) -> Response:
+    """POST /admin/sessions/{id}/message: told to those who follow the session."""
+    text = cast("schemas.SendMessage", call.body).text
+    session = api.anyones(call)
+    if not session.living:
+        raise ConflictError("This session has ended: nobody would read it.")
+    call.plane.events.tell(session, text)
+    _note(call, "session-message", session, text)
+    return Response(status_code=204)
+
+
+def _is_wanted(wanted: schemas.AdminSessionFilter, session: Session) -> bool:
+    of_user = wanted.user in ("", session.owner)
+    of_application = wanted.application in ("", session.application, session.image)
+    return of_user and of_application and wanted.state in (None, session.state.value)
+
+
+def _session(call: Call, session: Session) -> schemas.AdminSessionAnswer:
+    own = session.owner == call.caller.user.name
+    shown = render.session(call.plane, session, "owner" if own else "none")
+    return schemas.AdminSessionAnswer(
+        **shown.model_dump(),
+        image=session.image,
+        options=dict(session.options),
+        policy=render.policy(session.policy) if session.policy else None,
+    )
+
+
+def _note(call: Call, action: str, session: Session, detail: str) -> None:
+    acts.note(call.plane.books, call.actor, action, session.id, detail=detail)

@@ -1,0 +1,126 @@
+SET statement_timeout = 0;
+SET lock_timeout = 0;
+SET idle_in_transaction_session_timeout = 0;
+SET client_encoding = 'UTF8';
+SET standard_conforming_strings = on;
+SELECT pg_catalog.set_config('search_path', '', false);
+SET check_function_bodies = false;
+SET xmloption = content;
+SET client_min_messages = warning;
+SET row_security = off;
+SET default_tablespace = '';
+SET default_table_access_method = heap;
+CREATE TABLE public.accounting_migrations (
+    id integer NOT NULL,
+    name character varying(255) NOT NULL,
+    migrated_at timestamp without time zone NOT NULL
+);
+CREATE SEQUENCE public.accounting_migrations_id_seq
+    AS integer
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+ALTER SEQUENCE public.accounting_migrations_id_seq OWNED BY public.accounting_migrations.id;
+CREATE TABLE public.applications (
+    id character varying(32) NOT NULL,
+    image character varying(255) NOT NULL,
+    display_name character varying(255) NOT NULL,
+    description text NOT NULL,
+    category character varying(255) NOT NULL,
+    port integer,
+    command text NOT NULL,
+    environment text NOT NULL,
+    ready_path character varying(255) NOT NULL
+);
+CREATE TABLE public.changes (
+    id integer NOT NULL,
+    writes bigint NOT NULL
+);
+CREATE TABLE public.given_uids (
+    uid integer NOT NULL
+);
+CREATE TABLE public.grants (
+    id character varying(32) NOT NULL,
+    user_id integer NOT NULL,
+    application_id character varying(32) NOT NULL,
+    policy_id integer NOT NULL
+);
+CREATE TABLE public.policies (
+    id integer NOT NULL,
+    allow_home boolean NOT NULL,
+    share character varying(255) NOT NULL,
+    memory bigint,
+    cpus double precision,
+    pids integer,
+    max_sessions integer
+);
+CREATE SEQUENCE public.policies_id_seq
+    AS integer
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+ALTER SEQUENCE public.policies_id_seq OWNED BY public.policies.id;
+CREATE TABLE public.users (
+    id integer NOT NULL,
+    name character varying(255) NOT NULL,
+    kind character varying(255) NOT NULL,
+    enabled boolean NOT NULL,
+    admin boolean NOT NULL,
+    uid integer,
+    gid integer
+);
+CREATE SEQUENCE public.users_id_seq
+    AS integer
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+ALTER SEQUENCE public.users_id_seq OWNED BY public.users.id;
+ALTER TABLE ONLY public.accounting_migrations ALTER COLUMN id SET DEFAULT nextval('public.accounting_migrations_id_seq'::regclass);
+ALTER TABLE ONLY public.policies ALTER COLUMN id SET DEFAULT nextval('public.policies_id_seq'::regclass);
+ALTER TABLE ONLY public.users ALTER COLUMN id SET DEFAULT nextval('public.users_id_seq'::regclass);
+INSERT INTO public.accounting_migrations VALUES (1, '001_first', '2026-01-01 00:00:00');
+INSERT INTO public.applications VALUES ('bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb', 'remoteapp/terminal', 'Terminal', 'A desktop with a terminal', 'Desktops', 8888, '["start","--now"]', '{"COLOUR":"blue"}', '/ready');
+INSERT INTO public.changes VALUES (1, 0);
+INSERT INTO public.given_uids VALUES (70000);
+INSERT INTO public.given_uids VALUES (70001);
+INSERT INTO public.grants VALUES ('aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa', 1, 'bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb', 1);
+INSERT INTO public.policies VALUES (1, true, 'control', 536870912, 0.5, 64, 2);
+INSERT INTO public.users VALUES (1, 'alice', 'virtual', true, false, 70000, 70000);
+INSERT INTO public.users VALUES (2, 'bob', 'system', false, false, NULL, NULL);
+INSERT INTO public.users VALUES (3, 'admin', 'virtual', true, true, 70001, 70001);
+SELECT pg_catalog.setval('public.accounting_migrations_id_seq', 1, true);
+SELECT pg_catalog.setval('public.policies_id_seq', 1, true);
+SELECT pg_catalog.setval('public.users_id_seq', 3, true);
+ALTER TABLE ONLY public.accounting_migrations
+    ADD CONSTRAINT accounting_migrations_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.applications
+    ADD CONSTRAINT applications_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.changes
+    ADD CONSTRAINT changes_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.given_uids
+    ADD CONSTRAINT given_uids_pkey PRIMARY KEY (uid);
+ALTER TABLE ONLY public.grants
+    ADD CONSTRAINT grants_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.policies
+    ADD CONSTRAINT policies_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY public.users
+    ADD CONSTRAINT users_pkey PRIMARY KEY (id);
+CREATE UNIQUE INDEX applications_image ON public.applications USING btree (image);
+CREATE INDEX grants_application_id ON public.grants USING btree (application_id);
+CREATE INDEX grants_policy_id ON public.grants USING btree (policy_id);
+CREATE INDEX grants_user_id ON public.grants USING btree (user_id);
+CREATE UNIQUE INDEX grants_user_id_application_id_policy_id ON public.grants USING btree (user_id, application_id, policy_id);
+CREATE UNIQUE INDEX users_name ON public.users USING btree (name);
+CREATE UNIQUE INDEX users_uid ON public.users USING btree (uid);
+ALTER TABLE ONLY public.grants
+    ADD CONSTRAINT grants_application_id_fkey FOREIGN KEY (application_id) REFERENCES public.applications(id) ON DELETE CASCADE;
+ALTER TABLE ONLY public.grants
+    ADD CONSTRAINT grants_policy_id_fkey FOREIGN KEY (policy_id) REFERENCES public.policies(id) ON DELETE RESTRICT;
+ALTER TABLE ONLY public.grants
+    ADD CONSTRAINT grants_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
