@@ -24,7 +24,7 @@ from control_plane.domain.entities import (
 )
 from control_plane.domain.names import shown
 from control_plane.domain.ports import Books
-from control_plane.domain.roles import Actor
+from control_plane.domain.roles import Actor, must_hold, scopes_of
 from control_plane.errors import ConflictError, FieldError, InvalidError, NotFoundError
 
 LONGEST_ANNOUNCEMENT = 1000
@@ -81,6 +81,8 @@ def change_user(
     fields = {key: value for key, value in changes.items() if key in rules.USER_FIELDS}
     words = changes.get("password")
     digest = None if words is None else _digest(books, user, words)
+    if digest:
+        must_hold(actor, scopes_of(user))  # whoever knows the password can be that user
     if fields:
         keep = changes.get("keep_running") is True
         user = _change_fields(books, actor, user, fields, judged, keep_running=keep)

@@ -6,7 +6,7 @@ computes on with nobody able to reach it.
 """
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -17,7 +17,7 @@ from control_plane.domain.jobs import Job
 from control_plane.domain.policy import effective, narrowed
 from control_plane.domain.ports import Plane
 from control_plane.domain.routes import Route
-from control_plane.errors import ConflictError, StartError
+from control_plane.errors import ControlPlaneError, StartError
 
 log = logging.getLogger(__name__)
 
@@ -27,10 +27,14 @@ _LIMITS = ("memory", "cpus", "pids")
 
 @dataclass(frozen=True, slots=True)
 class _Holding:
-    """What a session runs under now: its grant (None: none holds) and why it may not go on."""
+    """What a session runs under now: its grant, or None and why it may not go on.
+
+    `excuses` are the words that must all be noted for it to compute on all the same.
+    """
 
     grant: Grant | None
-    because: str
+    because: str = ""
+    excuses: frozenset[str] = frozenset()
 
 
 def enforce(plane: Plane) -> None:
@@ -65,11 +69,15 @@ def cut(plane: Plane, session: Session) -> Job:
     yield  # a job without a wait
 
 
-def settle_homes(plane: Plane) -> None:
-    """Archive or delete the homes of those who left, once nothing uses them any more."""
+def settle_homes(plane: Plane) -> Mapping[str, str]:
+    """Archive or delete the homes of those who left, once nothing uses them any more.
+
+    Return what could not be done, by volume: it is tried again the next time.
+    """
+    failed: dict[str, str] = {}
     tasks = plane.records.home_tasks()
     if not tasks:
-        return
+        return failed
     living = {one.owner for one in list(plane.access.sessions.values()) if one.living}
     homes = {rules.home_of(plane.books, one) for one in plane.accounting.users()}
     for task in tasks:
@@ -77,8 +85,16 @@ def settle_homes(plane: Plane) -> None:
             continue
         try:
             _settle(plane, task)
-        except ConflictError as error:
-            log.info("home is still in use volume=%s error=%s", task.volume, error)
+        except ControlPlaneError as error:
+            failed[task.volume] = f"{error.message} {error.hint}".strip()
+    return failed
+
+
+def forget_kept(plane: Plane) -> None:
+    """Forget what was to be kept running and does not run any more."""
+    known = list(plane.access.sessions.values())
+    if over := plane.records.kept_running() - _all_keys(one for one in known if one.living):
+        plane.records.end_keeping(over)
 
 
 def _is_judged(session: Session) -> bool:
@@ -88,30 +104,52 @@ def _is_judged(session: Session) -> bool:
 def _holding(plane: Plane, session: Session, held: Mapping[tuple[str, str], Grant]) -> _Holding:
     owner = plane.access.user(session.owner)
     grant = held.get((session.owner, session.grant_id)) or _demo(plane, session)
+    of_account, of_grant = _keys(session)
     if owner and not owner.enabled:
-        return _Holding(None, "the account was disabled")
-    return _Holding(grant, "" if grant else "the grant was revoked")
+        excuses = {of_account} if grant else {of_account, of_grant}
+        return _Holding(None, "the account was disabled", frozenset(excuses))
+    if grant:
+        return _Holding(grant)
+    # With the account its grants went, of which nobody was asked.
+    return _Holding(None, "the grant was revoked", frozenset({of_grant if owner else of_account}))
 
 
 def _demo(plane: Plane, session: Session) -> Grant | None:
-    return next((one for one in plane.site.demo if one.id == session.grant_id), None)
+    found = next((one for one in plane.site.demo if one.id == session.grant_id), None)
+    if found and plane.access.user(session.owner) is None:
+        # A virtual user who was removed holds nothing; someone of the host's needs no row.
+        return found if plane.host.person(session.owner) else None
+    return found
 
 
 def _follow(plane: Plane, session: Session, now: _Holding, kept: Collection[str]) -> None:
-    if session.cut_off and (now.grant or _keys(session) & set(kept)):
+    is_kept = now.grant is None and now.excuses <= set(kept)
+    if session.cut_off and (now.grant or is_kept):
         _let_in_again(plane, session, now)
     elif now.grant is None:
-        if session.state is State.READY and _keys(session) & set(kept):
+        if session.state is State.READY and is_kept:
             _cut_off(plane, session, now.because)
         else:
             sessions.ask_to_stop(plane, session, now.because)
-    elif session.policy:
-        _adjust(plane, session, session.policy, effective(now.grant.policy, plane.site.limits))
+    elif session.policy or session.state is State.READY:
+        allowed = effective(now.grant.policy, plane.site.limits)
+        _adjust(plane, session, session.policy or _taken_up(plane, session, allowed), allowed)
 
 
-def _keys(session: Session) -> set[str]:
+def _taken_up(plane: Plane, session: Session, allowed: Policy) -> Policy:
+    """Give an adopted session, whose record was lost, a policy without limits and end."""
+    policy = replace(allowed, app_license="", memory=0, cpus=0, pids=0, max_lifetime=0)
+    sessions.change(plane, session, "Its policy was found again.", policy=policy)
+    return policy
+
+
+def _keys(session: Session) -> tuple[str, str]:
     """Return the words under which the records say that a session is kept running."""
-    return {f"user:{session.owner}", f"grant:{session.grant_id}"}
+    return f"user:{session.owner}", f"grant:{session.grant_id}"
+
+
+def _all_keys(several: Iterable[Session]) -> frozenset[str]:
+    return frozenset(key for one in several for key in _keys(one))
 
 
 def _cut_off(plane: Plane, session: Session, because: str) -> None:
@@ -124,7 +162,7 @@ def _cut_off(plane: Plane, session: Session, because: str) -> None:
 def _let_in_again(plane: Plane, session: Session, now: _Holding) -> None:
     """Connect what was cut off, under its grant or one like it."""
     grant = now.grant or _grant_like(plane, session)
-    if grant is None or plane.jobs.busy(session.id):
+    if grant is None:
         return
     allowed = effective(grant.policy, plane.site.limits)
     if session.policy is None or not narrowed(session.policy, allowed):
@@ -142,7 +180,11 @@ def _grant_like(plane: Plane, session: Session) -> Grant | None:
 def _reattach(plane: Plane, session: Session, grant_id: str) -> Job:
     """Connect a container at an address that nobody's cached answer leads to."""
     network, keys = (session.policy and session.policy.network) or "internet", _keys(session)
+    plane.engine.check()  # else each try would note another address, and each note calls for a try
     with plane.access.lock:
+        current = plane.access.sessions.get(session.id)
+        if current is None or current.state is not State.READY or not current.cut_off:
+            return  # it ended, or an earlier job has connected it
         address = next_address(plane, network)
         changes = {"address": address, "grant_id": grant_id}
         session = sessions.change(plane, session, "It is connected again.", **changes)
@@ -150,7 +192,9 @@ def _reattach(plane: Plane, session: Session, grant_id: str) -> Job:
     with plane.access.lock:
         plane.gateway.publish(Route(session.id, session.address, session.port))
         sessions.change(plane, session, "Ready.", cut_off=False)
-    plane.records.end_keeping(keys | _keys(session))
+        known = list(plane.access.sessions.values())
+        others = _all_keys(one for one in known if one.cut_off and one.living)
+    plane.records.end_keeping({*keys, *_keys(session)} - others)
     return
     yield  # a job without a wait
 
@@ -173,11 +217,12 @@ def _limit(plane: Plane, session: Session, now: Policy) -> Job:
         plane.engine.limit(session.container_id, now.memory or 0, now.cpus or 0, now.pids or 0)
     except StartError as error:
         log.warning("limits not changed session=%s error=%s", session.id, error)
-    current = plane.access.sessions.get(session.id)
-    if current and current.policy and current.living:
-        limits = {name: getattr(now, name) for name in _LIMITS}
-        policy = replace(current.policy, **limits)
-        sessions.change(plane, current, "Its limits were changed.", policy=policy)
+    with plane.access.lock:  # else the end that is changed meanwhile would be lost
+        current = plane.access.sessions.get(session.id)
+        if current and current.policy and current.living:
+            limits = {name: getattr(now, name) for name in _LIMITS}
+            policy = replace(current.policy, **limits)
+            sessions.change(plane, current, "Its limits were changed.", policy=policy)
     return
     yield  # a job without a wait
 
@@ -189,9 +234,11 @@ def _retime(plane: Plane, session: Session, was: Policy, now: Policy) -> None:
         begun = session.ready_at or session.created_at
         soonest = plane.clock() + WARNING
         ends_at = max(begun + timedelta(seconds=now.max_lifetime), soonest)
-    policy = replace(was, max_lifetime=now.max_lifetime)
-    changes = {"ends_at": ends_at, "policy": policy, "warned": False}
-    sessions.change(plane, session, "Its time was changed.", **changes)
+    with plane.access.lock:  # else the limits that are changed meanwhile would be lost
+        current = plane.access.sessions.get(session.id, session)
+        policy = replace(current.policy or was, max_lifetime=now.max_lifetime)
+        changes = {"ends_at": ends_at, "policy": policy, "warned": False}
+        sessions.change(plane, current, "Its time was changed.", **changes)
 
 
 def _settle(plane: Plane, task: HomeTask) -> None:

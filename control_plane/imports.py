@@ -113,6 +113,7 @@ def _newcomers(books: Books, present: Holdings, found: Holdings, left_out: list[
         if user.name in known:
             continue
         try:
+            _check_not_an_admins(books, user)
             rules.check_newcomer(books, user)
         except ControlPlaneError as error:
             why = f"{error.message} {error.hint}".strip()
@@ -120,6 +121,12 @@ def _newcomers(books: Books, present: Holdings, found: Holdings, left_out: list[
         else:
             users.append(user)
     return users
+
+
+def _check_not_an_admins(books: Books, user: User) -> None:
+    """Raise ConflictError: without a password it would be whoever first signs in elsewhere."""
+    if user.kind == "virtual" and user.name in books.site.admins:
+        raise ConflictError("The name is an administrator's here.", "Create the user here first.")
 
 
 def _lacking(images: Mapping[str, Application], found: Sequence[Application]) -> list[Application]:

@@ -25,7 +25,7 @@ from control_plane.domain.entities import Application, Grant, Grantee
 from control_plane.domain.ports import Host, Limits, Site
 from control_plane.domain.stores import Accounting, Records, Stores
 from control_plane.errors import InvalidError, SettingsError
-from control_plane.settings import Settings
+from control_plane.settings import Settings, read_secret
 
 CONFIGURATION = Path("/etc/remoteapp")
 
@@ -69,7 +69,10 @@ def site(settings: Settings, secret: bytes) -> Site:
 
 
 def open_stores(settings: Settings, host: Host) -> OpenStores:
-    """Open accounting and records, both up to date."""
+    """Open accounting and records, both up to date; SettingsError for a password file."""
+    for part, store in (("accounting", settings.accounting), ("records", settings.records)):
+        if store.password_file:
+            read_secret(f"{part}.password_file", store.password_file)
     url, password_file = settings.records_url, settings.records.password_file
     if url == settings.accounting_url:
         password_file = password_file or settings.accounting.password_file

@@ -5,12 +5,13 @@ is mended is logged.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 from control_plane import enforcement, imports, sessions
 from control_plane.domain import labels
-from control_plane.domain.entities import Session, State
+from control_plane.domain.entities import Session, State, Token, User
 from control_plane.domain.jobs import Job
 from control_plane.domain.ports import Container, Plane
 from control_plane.domain.routes import Route
@@ -18,6 +19,8 @@ from control_plane.errors import StartError
 
 log = logging.getLogger(__name__)
 
+# For so long at least the records say which addresses were used last.
+_LEAST_KEPT = timedelta(minutes=1)
 _INTERRUPTED = StartError(
     "interrupted", "The portal was restarted while this was starting.", "Start it again."
 )
@@ -35,11 +38,16 @@ def load(plane: Plane) -> None:
 def refresh(plane: Plane) -> None:
     """Read again who is signed in and who may be, after another process wrote."""
     with plane.access.lock:
-        now = plane.clock()
-        plane.access.load(
-            plane.records.signins(now), plane.records.tokens(now), plane.accounting.users()
-        )
+        now, users = plane.clock(), plane.accounting.users()
+        plane.access.load(plane.records.signins(now), _tokens(plane, now, users), users)
+        _forget_failures(plane)
     enforcement.enforce(plane)
+
+
+def forget_ended(plane: Plane) -> None:
+    """Forget the sessions that ended long ago, and the tokens that have expired."""
+    now, kept = plane.clock(), max(plane.site.limits.keep_ended, _LEAST_KEPT)
+    plane.records.forget_ended(now - kept, now)
 
 
 def reconcile(plane: Plane) -> int:
@@ -63,6 +71,26 @@ def container_ended(plane: Plane, container_id: str) -> None:
     for session in list(plane.access.sessions.values()):
         if session.container_id == container_id and session.state is State.READY:
             plane.jobs.submit(session.id, _finish(plane, session))
+
+
+def _tokens(plane: Plane, now: datetime, users: Sequence[User]) -> Sequence[Token]:
+    """Return the tokens of those whom accounting or else the host knows.
+
+    A virtual user's may be left where accounting is changed without the records: by a file.
+    """
+    found = plane.records.tokens(now)
+    unknown = {one.user for one in found} - {one.name for one in users}
+    gone = {name for name in unknown if plane.host.person(name) is None}
+    return [one for one in found if one.user not in gone]
+
+
+def _forget_failures(plane: Plane) -> None:
+    """Forget the failures that the records forgot: with the user, whose name may be another's."""
+    failed = [key for key, one in plane.access.sessions.items() if one.state is State.FAILED]
+    kept = {one.id for one in plane.records.open_sessions()} if failed else set()
+    for key in failed:
+        if key not in kept:
+            del plane.access.sessions[key]
 
 
 def _at_rest(plane: Plane) -> Mapping[str, Session]:

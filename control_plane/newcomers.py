@@ -70,7 +70,8 @@ def of_host(plane: Plane, name: str, address: str) -> User:
 
 
 def _own_name(account: Account) -> str:
-    name = account.name.strip().lower()
+    # Some letters of others are lower-case ones of ours: the name would be another account's.
+    name = account.name.strip().lower() if account.name.isascii() else account.name
     try:
         check_virtual_name(name)
     except (InvalidError, ConflictError) as error:

@@ -4,6 +4,7 @@ The file is `/etc/remoteapp/settings.toml` (`REMOTEAPP_SETTINGS` names another);
 overridden by `REMOTEAPP_<SECTION>__<KEY>`. Places follow systemd's variables.
 """
 
+import json
 import os
 import re
 import tomllib
@@ -19,11 +20,14 @@ from pydantic_settings import (
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
+from pydantic_settings import SettingsError as UnreadableError
 
 from control_plane.errors import SettingsError
 
 DEFAULT_FILE = Path("/etc/remoteapp/settings.toml")
 _LEAST_SECRET = 32
+_LEAST_UID, _LARGEST_UID = 1000, 2**31 - 1
+_DATABASES = ("sqlite", "postgresql", "postgres", "mariadb", "mysql")
 _PREFIX = "REMOTEAPP_"
 _REALM = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 
@@ -49,6 +53,12 @@ def _provider_address(value: str) -> str:
     odd = parts.query or parts.fragment or parts.username
     if parts.scheme != "https" or not parts.hostname or odd:
         raise ValueError("an https address such as https://login.example.org")
+    return value
+
+
+def _uids(value: tuple[int, int]) -> tuple[int, int]:
+    if not _LEAST_UID <= value[0] <= value[1] <= _LARGEST_UID:
+        raise ValueError(f"the first and the last uid, {_LEAST_UID} to {_LARGEST_UID}")
     return value
 
 
@@ -87,9 +97,11 @@ class Github(_Section):
 class Auth(_Section):
     """Who may sign in, and how."""
 
-    methods: tuple[Literal["pam", "virtual", "oidc", "github", "world"], ...] = ("pam", "virtual")
+    methods: Annotated[
+        tuple[Literal["pam", "virtual", "oidc", "github", "world"], ...], Field(min_length=1)
+    ] = ("pam", "virtual")
     pam_service: str = "remoteapp"
-    virtual_uids: tuple[int, int] = (70000, 99999)
+    virtual_uids: Annotated[tuple[int, int], AfterValidator(_uids)] = (70000, 99999)
     admins: tuple[str, ...] = ()
     auto_create_users: bool = False
     allow_list_file: AbsolutePath | None = None
@@ -114,8 +126,8 @@ class EngineSettings(_Section):
     """The container engine; times in seconds."""
 
     host: str = ""
-    start_timeout: Annotated[float, Field(gt=0)] = 60
-    stop_timeout: Annotated[float, Field(ge=0)] = 10
+    start_timeout: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 60
+    stop_timeout: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 10
 
 
 class LimitSettings(_Section):
@@ -124,7 +136,7 @@ class LimitSettings(_Section):
     sessions_per_user: Annotated[int, Field(ge=1)] = 10
     keep_ended: Annotated[int, Field(ge=0)] = 7 * 24 * 3600
     memory: Annotated[int, Field(ge=16 * 1024**2)] = 2 * 1024**3
-    cpus: Annotated[float, Field(ge=0.05)] = 2
+    cpus: Annotated[float, Field(ge=0.05, allow_inf_nan=False)] = 2
     pids: Annotated[int, Field(ge=16)] = 512
     max_sessions: Annotated[int, Field(ge=1)] = 1
     network: Literal["internet", "none"] = "internet"
@@ -236,7 +248,13 @@ def load() -> Settings:
         found = Settings(**content)
     except ValidationError as error:
         raise SettingsError(_sentence(error)) from None
-    for problem in (*_methods_without_section(found), *_world_on_a_public_address(found)):
+    except UnreadableError as error:
+        raise SettingsError(_unreadable(error)) from None
+    for problem in (
+        *_methods_without_section(found),
+        *_world_on_a_public_address(found),
+        *_strange_databases(found),
+    ):
         raise SettingsError(problem)
     return found
 
@@ -322,6 +340,18 @@ def _world_on_a_public_address(found: Settings) -> list[str]:
     return [f"auth.methods = {list(found.auth.methods)}: {problem} {found.public_url}"]
 
 
+def _strange_databases(found: Settings) -> list[str]:
+    kinds = ", ".join(f"{one}://" for one in _DATABASES)
+    addresses = {"records": found.records.url}
+    if not (found.accounting.class_ or found.accounting_file):
+        addresses["accounting"] = found.accounting.url
+    return [
+        f"{part}.url = {url!r}: must be a path or begin with one of {kinds}"
+        for part, url in addresses.items()
+        if "://" in url and url.partition("://")[0] not in _DATABASES
+    ]
+
+
 def _is_loopback(host: str) -> bool:
     try:
         return ip_address(host).is_loopback
@@ -335,8 +365,17 @@ def _sentence(error: ValidationError) -> str:
     if first["type"] == "missing":
         return f"{key}: missing"
     value = "" if isinstance(first["input"], dict) else f" = {_without_password(first['input'])!r}"
-    message = "no such setting" if first["type"] == "extra_forbidden" else first["msg"]
+    said = first["msg"].removeprefix("Value error, ").replace("valid tuple", "list")
+    message = "no such setting" if first["type"] == "extra_forbidden" else said
     return f"{key}{value}: {message}"
+
+
+def _unreadable(error: UnreadableError) -> str:
+    """Return which variable holds no JSON where a list or a table must stand."""
+    cause = error.__cause__
+    value = cause.doc if isinstance(cause, json.JSONDecodeError) else ""
+    names = [one for one in os.environ if one.startswith(_PREFIX) and os.environ[one] == value]
+    return f"{' or '.join(names)} = {value!r}: must be JSON, such as '[\"alice\"]'"
 
 
 def _without_password(value: object) -> object:

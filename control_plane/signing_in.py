@@ -12,7 +12,7 @@ from hmac import compare_digest
 
 from itsdangerous import BadSignature, URLSafeSerializer
 
-from control_plane import newcomers, throttle, usage
+from control_plane import newcomers, rules, throttle, usage
 from control_plane.domain.entities import Source, User
 from control_plane.domain.ports import Plane
 from control_plane.domain.providers import Account, Asking, Provider
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 # A person looks for a second factor meanwhile.
 ASKING_LIFE = timedelta(minutes=10)
 REFUSED = "Name and password do not match."
-_LONGEST = 1024
+_LONGEST_NAME, _LONGEST_PASSWORD = 255, 1024
 _STATE, _NONCE, _VERIFIER = 24, 24, 48  # random bytes; RFC 7636 wants 43 to 128 characters
 
 
@@ -55,7 +55,7 @@ class Return:
 
 def prove(plane: Plane, proof: Proof) -> Proven:
     """Return who that is; NotSignedInError for every failure alike, TooManyError when throttled."""
-    if len(proof.name) > _LONGEST or len(proof.password) > _LONGEST:
+    if not _is_to_be_judged(proof):
         raise NotSignedInError(REFUSED)
     throttle.count(plane, proof.name, proof.address)
     proven = _known(plane, proof)
@@ -97,6 +97,12 @@ def come_back(plane: Plane, returned: Return) -> tuple[Proven, str]:
         raise
     throttle.forget(plane, asking.state, returned.address)
     return proven, wanted
+
+
+def _is_to_be_judged(proof: Proof) -> bool:
+    """Whether a database could hold the name, and the password is no book."""
+    fits = len(proof.name) <= _LONGEST_NAME and len(proof.password) <= _LONGEST_PASSWORD
+    return fits and rules.is_text(proof.name)
 
 
 def _known(plane: Plane, proof: Proof) -> Proven | None:

@@ -33,9 +33,7 @@ class Line:
 
 def note_start(plane: Plane, session: Session) -> None:
     """Open the ledger's row of a session; it bears the groups that its owner is in now."""
-    owner = plane.access.user(session.owner)
-    row = replace(_opened(session), groups=owner.groups if owner else ())
-    plane.records.save_usage(row)
+    plane.records.save_usage(_opened(plane, session))
 
 
 def sample_all(plane: Plane) -> None:
@@ -52,7 +50,7 @@ def sample(plane: Plane, session: Session) -> None:
     if taken is None:
         return
     with plane.access.lock:  # else a row that is closed meanwhile would be opened again
-        row = plane.records.usage_of(session.id) or _opened(session)
+        row = plane.records.usage_of(session.id) or _opened(plane, session)
         if row.ended_at is None:
             plane.records.save_usage(_counted(row, taken, plane.clock()))
 
@@ -60,7 +58,7 @@ def sample(plane: Plane, session: Session) -> None:
 def note_end(plane: Plane, session: Session) -> None:
     """Close the ledger's row of a session that has ended."""
     with plane.access.lock:
-        row = plane.records.usage_of(session.id) or _opened(session)
+        row = plane.records.usage_of(session.id) or _opened(plane, session)
         if row.ended_at is None:
             at = session.ended_at or plane.clock()
             plane.records.save_usage(replace(row, ended_at=at, reason=session.ends_because))
@@ -102,7 +100,8 @@ def _sampling(plane: Plane, session: Session) -> Callable[[], None]:
     return lambda: sample(plane, session)
 
 
-def _opened(session: Session) -> UsageRow:
+def _opened(plane: Plane, session: Session) -> UsageRow:
+    owner = plane.access.user(session.owner)
     return UsageRow(
         session_id=session.id,
         user=session.owner,
@@ -110,6 +109,7 @@ def _opened(session: Session) -> UsageRow:
         image=session.image,
         started_at=session.created_at,
         grant_id=session.grant_id,
+        groups=owner.groups if owner else (),
     )
 
 

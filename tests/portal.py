@@ -33,6 +33,8 @@ HELLO, TERMINAL, JUPYTER = (f"remoteapp/{name}:latest" for name in ("hello", "te
 GRANTED = {"alice": (HELLO, TERMINAL, JUPYTER), "bob": (HELLO, TERMINAL), "dora": (HELLO, TERMINAL)}
 LOGS = CLONE / "var" / "test-log"
 KEPT_LOGS = 20
+# What ends somebody's tokens, those of the tests too.
+ENDING = {("user", verb) for verb in ("disable", "password", "remove")}
 
 
 @dataclass
@@ -112,6 +114,8 @@ class RunningPortal:
 
     def remoteappdb(self, *words: str, line: str = "") -> str:
         """Run a verb with the portal's own settings; return what it prints."""
+        if words[:2] in ENDING:
+            self._tokens.pop(words[2], None)
         places = self.portal.places
         own = environment(
             REMOTEAPP_SETTINGS=str(places.settings),

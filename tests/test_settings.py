@@ -89,6 +89,13 @@ def test_an_unknown_or_missing_key_is_named(said: Said, content: str, line: str)
             "volumes.roots.0 = '/no/such'",
             "directory that exists",
         ),
+        ("[auth]\nmethods = []", "auth.methods = []", "at least 1 item"),
+        ("[auth]\nvirtual_uids = [0, 99]", "auth.virtual_uids = [0, 99]: the first", "1000 to"),
+        ("[auth]\nvirtual_uids = [80000, 70000]", "auth.virtual_uids = [80000, 70000]", "1000 to"),
+        ("[accounting]\nurl = 'oracle://db/x'", "accounting.url = 'oracle://db/x'", "mariadb://"),
+        ("[records]\nurl = 'csv:///srv/x.csv'", "records.url = 'csv:///srv/x.csv'", "mariadb://"),
+        ("[volumes]\nroots = '/srv'", "volumes.roots = '/srv'", "a list"),
+        ("[limits]\ncpus = inf", "limits.cpus = inf", "finite number"),
         ("[limits]\nnetwork = 'lan'", "limits.network = 'lan'", "'internet' or 'none'"),
         ("[limits]\nmax_lifetime = -1", "limits.max_lifetime = -1", "greater than or equal to 0"),
         ("[demo]\napplications = 1", "demo.applications = 1", "dictionary"),
@@ -142,6 +149,13 @@ def test_the_environment_wins_also_in_a_section_of_a_section(said: Said) -> None
 )  # fmt: skip
 def test_an_unknown_variable_is_named(said: Said, name: str) -> None:
     assert said(URL, **{name: "1"}) == f"{name}: no such setting"
+
+
+def test_a_list_in_a_variable_is_json(said: Said) -> None:
+    admins = {"REMOTEAPP_AUTH__ADMINS": '["alice", "bob"]'}
+    assert said(URL, "found.auth.admins", **admins) == "('alice', 'bob')"
+    line = said(URL, REMOTEAPP_AUTH__ADMINS="alice")
+    assert line == "REMOTEAPP_AUTH__ADMINS = 'alice': must be JSON, such as '[\"alice\"]'"
 
 
 def test_demo_applications_are_tables_of_fields(said: Said) -> None:

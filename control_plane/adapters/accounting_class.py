@@ -40,7 +40,8 @@ class OwnStore(Accounting, Stores, Protocol):
 def load_class(dotted: str, url: str = "") -> OwnStore:
     """Return the accounting of a class, `package.module.Name` or `package.module:Name`.
 
-    It is made with `url` if it takes one, else with nothing. Either it has `holdings` and
+    It is made with `url` if it takes one, else with nothing; its own default wins over an empty
+    one. Either it has `holdings` and
     `version` (see `accounting_snapshot.Source`) and is only read, or it has every method of the
     ports `Accounting` and `Stores`. SettingsError says what is wrong with it.
     """
@@ -88,8 +89,9 @@ class _Guarded:
 def _made(dotted: str, url: str) -> Any:
     found = _found(dotted)
     try:
-        takes_url = "url" in inspect.signature(found).parameters
-        return found(url=url) if takes_url else found()
+        takes = inspect.signature(found).parameters.get("url")
+        is_given = takes and (url or takes.default is takes.empty)
+        return found(url=url) if is_given else found()
     except ControlPlaneError:
         raise
     except Exception as error:

@@ -29,6 +29,7 @@ IDLE_SECONDS = 60
 _CONNECTIONS = 32  # of one process; PostgreSQL serves 100 to all of them unless told otherwise
 _STRICT = "STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,PIPES_AS_CONCAT"
 _MARIADB_OPTIONS = ("host", "unix_socket", "ssl_ca")
+_SECRET = ("password", "sslpassword")
 
 
 def pool(url: str, password_file: Path | None, patience: int) -> peewee.Database:
@@ -43,12 +44,13 @@ def pool(url: str, password_file: Path | None, patience: int) -> peewee.Database
 
 
 def without_password(url: str) -> str:
-    """Return a server's URL as it may be shown."""
-    parts = urlsplit(url)
-    account, at, host = parts.netloc.rpartition("@")
-    options = [(name, value) for name, value in parse_qsl(parts.query) if name != "password"]
+    """Return a server's URL as it may be shown, even one that is none for what its password is."""
+    scheme, _, rest = url.partition("://")
+    account, at, place = rest.rpartition("@")
+    parts = urlsplit(f"//{account.partition(':')[0]}{at}{place}")
+    options = [(name, value) for name, value in parse_qsl(parts.query) if name not in _SECRET]
     query = "?" + urlencode(options, safe="/") if options else ""
-    return f"{parts.scheme}://{account.partition(':')[0]}{at}{host}{parts.path}{query}"
+    return f"{scheme}://{parts.netloc}{parts.path}{query}"
 
 
 class _Postgresql(PooledPsycopg3Database):

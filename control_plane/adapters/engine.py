@@ -31,12 +31,13 @@ from control_plane.domain.containers import WORKSPACE, ContainerSpec, HomeMount
 from control_plane.domain.entities import Image, Network, Sample, Volume
 from control_plane.domain.labels import RUN
 from control_plane.domain.ports import Container
-from control_plane.errors import EngineUnavailableError
+from control_plane.errors import EngineUnavailableError, StartError
 
 IDENTITIES = Path("/var/lib/remoteapp/identities")
 # Nobody has this address (RFC 5737). Engines before 26.0 ask a resolver on the host's loopback in
 # the name of containers that have no way out (CVE-2024-29018).
 _NO_RESOLVER = "192.0.2.1"
+_OWNER = RUN + "user"
 
 
 class DockerEngine:
@@ -62,7 +63,7 @@ class DockerEngine:
         self._cgroups = cgroups
         self._networks = docker_networks.names(realm)
         self._range: IPv4Network | None = None
-        self._homes: set[tuple[str, int]] = set()
+        self._homes: set[tuple[str, str]] = set()
         self._identities: dict[str, identity.Accounts] = {}
         self._lock = threading.Lock()
 
@@ -275,11 +276,13 @@ class DockerEngine:
     def _prepare_home(self, spec: ContainerSpec) -> None:
         if not (spec.home and spec.home.is_volume):
             return
+        owner = spec.labels.get(_OWNER, "")
         with self._lock:
-            if (spec.home.source, spec.uid) not in self._homes:
-                self._api.create_volume(spec.home.source, labels={REALM: self.realm})
+            if (spec.home.source, owner) not in self._homes:
+                labels = {REALM: self.realm, _OWNER: owner}
+                _check_owner(self._api.create_volume(spec.home.source, labels=labels), owner)
                 self._own(spec, spec.home)
-                self._homes.add((spec.home.source, spec.uid))
+                self._homes.add((spec.home.source, owner))
 
     def _own(self, spec: ContainerSpec, home: HomeMount) -> None:
         with self._holder(spec, home) as holder:
@@ -315,6 +318,20 @@ class DockerEngine:
         on = next((found[name] for name in self._networks.values() if name in found), none)
         configured = on.get("IPAMConfig") or {}
         return configured.get("IPv4Address") or on.get("IPAddress") or ""
+
+
+def _check_owner(volume: Mapping[str, Any], owner: str) -> None:
+    """Raise StartError when a home was made for somebody else.
+
+    A database that was begun anew gives uids that an earlier one gave; homes bear the uid's name.
+    """
+    found = (volume["Labels"] or {}).get(_OWNER, owner)
+    if found != owner:
+        raise StartError(
+            "engine",
+            f"The home {volume['Name']} is that of {found}, who had the same uid.",
+            "Set [auth] virtual_uids to numbers that were never given, and make the user anew.",
+        )
 
 
 def _mount(home: HomeMount) -> Mount:

@@ -1,11 +1,11 @@
 """What of the host may be mounted into containers, judged on the host itself.
 
-Invariant: a source that passes can be put elsewhere by nobody but root: every directory above it
-is root's and writable by nobody else (a link anywhere in the path is followed first).
+Invariant: a source that passes can be put elsewhere by nobody but root: every directory on the way
+to it, the links' own way too, is root's and writable by nobody else.
 """
 
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,7 +30,7 @@ class HostFolders:
         """Return the volume with its source's links resolved; InvalidError says why not."""
         try:
             source = Path(volume.source).resolve(strict=True)
-            why = self._why_not(source)
+            why = self._why_not(source) or _why_movable(volume.source)
         except (OSError, RuntimeError) as error:  # RuntimeError: links that lead in a circle
             why = f"cannot be looked at: {getattr(error, 'strerror', None) or 'a circle of links'}"
         if why:
@@ -45,9 +45,8 @@ class HostFolders:
         kept = [one for one in self._kept if _touch(source, one.resolve())]
         if kept:
             return f"would open {kept[0]} to the container"
-        if not (source.is_dir() or source.is_file()) or ":" in str(source):
-            return "is neither a directory nor a file"
-        return next((why for one in source.parents if (why := _movable(one))), "")
+        is_plain = (source.is_dir() or source.is_file()) and ":" not in str(source)
+        return "" if is_plain else "is neither a directory nor a file"
 
 
 def _lies_in(path: Path, directory: Path) -> bool:
@@ -58,6 +57,30 @@ def _touch(source: Path, kept: Path) -> bool:
     """Whether a source is, holds or lies in what is kept closed; everything lies in /."""
     holds = _lies_in(kept, source)
     return holds if kept == Path("/") else holds or _lies_in(source, kept)
+
+
+def _why_movable(path: str) -> str:
+    # Judged step by step: a link of somebody else's is never followed.
+    return next((why for one in _way(path) if (why := _movable(one))), "")
+
+
+def _way(path: str) -> Iterator[Path]:
+    """Yield each directory that a name is looked up in on the way to where the path leads."""
+    at, left = Path("/"), _names(path)
+    while left:
+        yield at
+        step = at / left.pop()
+        if step.is_symlink():
+            target = step.readlink()
+            at = Path("/") if target.is_absolute() else at
+            left += _names(str(target))
+        else:
+            at = at.parent if step.name == ".." else step
+
+
+def _names(path: str) -> list[str]:
+    """Return the names in a path, the first one last."""
+    return [one for one in reversed(path.split("/")) if one not in ("", ".")]
 
 
 def _movable(directory: Path) -> str:

@@ -7,6 +7,7 @@ import grp
 import os
 import pwd
 import re
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -23,16 +24,24 @@ _NOBODY = 65534
 class PamHost:
     """System users, who prove themselves through the PAM service of that name."""
 
-    def __init__(self, service: str, login_defs: Path = Path("/etc/login.defs")) -> None:
-        """Read UID_MIN once."""
+    def __init__(
+        self,
+        service: str,
+        login_defs: Path = Path("/etc/login.defs"),
+        look_up: Callable[[str], pwd.struct_passwd] = pwd.getpwnam,
+    ) -> None:
+        """Read UID_MIN once; `look_up` asks the user database."""
         self._service = service
+        self._look_up = look_up
         self._uid_min = _uid_min(login_defs)
 
     def person(self, name: str) -> Person | None:
         """Return a system user who may sign in, with the groups that are safe to pass on."""
         with suppress(KeyError, ValueError):
-            entry = pwd.getpwnam(name)
-            if entry.pw_uid >= self._uid_min and entry.pw_uid != _NOBODY:
+            entry = self._look_up(name)
+            # A directory may answer to ALICE, who would be another user here than alice.
+            is_person = entry.pw_uid >= self._uid_min and entry.pw_uid != _NOBODY
+            if is_person and entry.pw_name == name:
                 gids = _safe_groups(entry)
                 gid = entry.pw_gid if _is_safe(entry.pw_gid) else _NOBODY
                 return Person(name, entry.pw_uid, gid, gids, entry.pw_dir, home_is_volume=False)
@@ -41,7 +50,7 @@ class PamHost:
     def knows_name(self, name: str) -> bool:
         """Whether the host has a user of that name, whoever it is."""
         with suppress(KeyError, ValueError):
-            return bool(pwd.getpwnam(name))
+            return bool(self._look_up(name))
         return False
 
     def knows_uid(self, uid: int) -> bool:

@@ -93,7 +93,8 @@ class OidcProvider:
             )
             claims = self._claims(token, asking.nonce)
             claims = {**self._userinfo(session, claims), **claims}
-        if self._name_claim == "email" and claims.get("email_verified") is False:
+        is_verified = claims.get("email_verified", True) in (True, "true")  # some write text
+        if self._name_claim == "email" and not is_verified:
             raise NotSignedInError(f"{self.label} has not verified your address yet.")
         return Account(
             self._issuer, claims["sub"], _text(claims, self._name_claim), self._groups(claims)

@@ -91,6 +91,18 @@ class PeeweeRecords:
         )
         return self._sessions(query.order_by(SessionRow.ended_at.desc(), SessionRow.id))
 
+    def forget_ended(self, before: datetime, now: datetime) -> int:
+        """Remove what ended before then, but failures nobody has dismissed, and expired tokens."""
+        dismissed = (SessionRow.state == State.STOPPED) | (SessionRow.dismissed == True)  # noqa: E712
+        old = (SessionRow.ended_at < before) & dismissed
+        expired = TokenRow.expires_at <= now
+        found = self._rows(SessionRow.select(SessionRow.id).where(old).limit(1))
+        found += self._rows(TokenRow.select(TokenRow.id).where(expired).limit(1))
+        if not found:  # then nothing is written, and no watcher wakes
+            return 0
+        with self._database.writing() as db:
+            return delete(db, SessionRow, old) + delete(db, TokenRow, expired)
+
     def addresses_ended_since(self, since: datetime) -> Sequence[str]:
         """Return the addresses of the sessions that ended after `since`."""
         query = SessionRow.select(SessionRow.address).where(SessionRow.ended_at > since).distinct()
@@ -187,10 +199,9 @@ class PeeweeRecords:
         ConflictError when none is left that was never given here.
         """
         while True:  # until no other process was faster
-            given = {row.user: row.uid for row in self._rows(UidRow.select())}
-            if user in given:
-                return int(given[user])
-            uid = _free_uid(set(given.values()), first, last, taken)
+            if found := self._rows(UidRow.select().where(UidRow.user == user)):
+                return int(found[0].uid)
+            uid = _free_uid(self._given_uids(first, last), first, last, taken)
             with self._database.writing() as db:
                 same = (UidRow.user == user) | (UidRow.uid == uid)
                 if not UidRow.select().where(same).get_or_none(db):
@@ -275,7 +286,7 @@ class PeeweeRecords:
         """Write acts in their order, all or none."""
         with self._database.writing() as db:
             for some in peewee.chunked([asdict(row) for row in rows], _ROWS_AT_ONCE):
-                AuditLogRow.insert_many(some).execute(db)
+                insert(db, AuditLogRow, some)
 
     def audit(  # noqa: PLR0913 - the filters of the administration's page
         self,
@@ -308,6 +319,15 @@ class PeeweeRecords:
         with self._database.reading() as db:
             return int(audit_fitting(words, since, until).count(db))
 
+    def _given_uids(self, first: int, last: int) -> Collection[int]:
+        within = UidRow.uid.between(first, last)
+        counted: Any = UidRow.select(peewee.fn.COUNT(UidRow.uid), peewee.fn.MAX(UidRow.uid))
+        ((count, highest),) = self._rows(counted.where(within).tuples())
+        if count and count == highest - first + 1:
+            return range(first, highest + 1)  # thousands of new names do not read all, each time
+        query: Any = UidRow.select(UidRow.uid).where(within)
+        return {uid for (uid,) in self._rows(query.tuples())}
+
     def _rows(self, query: Any) -> list[Any]:
         with self._database.reading() as db:
             return list(query.execute(db))
@@ -328,7 +348,7 @@ class PeeweeRecords:
             return delete(db, model, condition)
 
 
-def _free_uid(given: set[int], first: int, last: int, taken: Callable[[int], bool]) -> int:
+def _free_uid(given: Collection[int], first: int, last: int, taken: Callable[[int], bool]) -> int:
     for uid in range(first, last + 1):
         if uid not in given and not taken(uid):
             return uid

@@ -37,7 +37,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 _LONGEST = 1000
 _TRIES = 4
-_ADMINISTRATION = " admin:"  # how the scopes begin that a refusal names
+ADMINISTRATION = " admin:"  # how the scopes begin that a refusal names
 # A stop answers when the container is gone.
 _PATIENCE = httpx.Timeout(60, connect=10)
 _REFUSALS: Mapping[int, type[ControlPlaneError]] = {
@@ -240,7 +240,7 @@ def _refusal(response: httpx.Response, hint: str) -> ControlPlaneError:
 def _hint(said: Json, status: int, hint: str) -> str:
     if status == httpx.codes.UNAUTHORIZED:
         return "Sign in again with remoteapprest login URL."
-    if status == httpx.codes.FORBIDDEN and _ADMINISTRATION in str(said["detail"]):
+    if status == httpx.codes.FORBIDDEN and ADMINISTRATION in str(said["detail"]):
         return "As an administrator, sign in again with remoteapprest login URL --admin."
     if status == httpx.codes.NOT_FOUND and hint:
         return hint

@@ -145,6 +145,12 @@ class Records(Protocol):
     def ended_sessions(self, owner: str, since: datetime) -> Sequence[Session]:
         """Return the owner's stopped or failed ones that ended after `since`, newest first."""
 
+    def forget_ended(self, before: datetime, now: datetime) -> int:
+        """Remove what ended before then, but failures nobody has dismissed, and expired tokens.
+
+        Return how many records went; the ledger stays.
+        """
+
     def addresses_ended_since(self, since: datetime) -> Sequence[str]:
         """Return the addresses of the sessions that ended after `since`."""
 

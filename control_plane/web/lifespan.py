@@ -7,7 +7,7 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -57,18 +57,29 @@ def _background(plane: Plane) -> Sequence[tuple[Callable[[], None], float]]:
         (_follow(plane), 0.5),
         (_ends(plane), 0.5),
         (_mending(plane), 10.0),
+        (_settling(plane), 10.0),
+        (_forgetting(plane), 600.0),
         (_timing(plane), 1.0),
         (_counting(plane), SAMPLE_SECONDS),
     )
 
 
 def _again_and_again(work: Callable[[], None], pause: float, stopping: threading.Event) -> None:
-    """Work until the process ends; whatever goes wrong is tried again after the pause."""
+    """Work until the process ends; whatever goes wrong is tried again after the pause.
+
+    What is away for hours is told of once, and once more when it is back.
+    """
+    told = ""
     while not stopping.is_set():
         try:
             work()
+            if told:
+                log.info("background work goes on work=%s", work.__qualname__)
+            told = ""
         except ControlPlaneError as error:
-            log.warning("background work failed work=%s error=%s", work.__qualname__, error)
+            if str(error) != told:
+                log.warning("background work failed work=%s error=%s", work.__qualname__, error)
+            told = str(error)
         except Exception:  # the top of a thread: without it, it would end unseen
             log.exception("background work failed work=%s", work.__qualname__)
         stopping.wait(pause)
@@ -108,14 +119,38 @@ def _ends(plane: Plane) -> Callable[[], None]:
 
 
 def _mending(plane: Plane) -> Callable[[], None]:
-    """Return what mends drift, and forgets what nobody looks at any more."""
+    """Return what mends drift."""
 
     def mend() -> None:
         lifecycle.reconcile(plane)
-        enforcement.settle_homes(plane)
+        enforcement.forget_kept(plane)
         auth.forget_old_attempts(plane)
 
     return mend
+
+
+def _settling(plane: Plane) -> Callable[[], None]:
+    """Return what settles the homes of those who left; a big one may take an hour."""
+    told: Mapping[str, str] = {}
+
+    def settle() -> None:
+        nonlocal told
+        failed = enforcement.settle_homes(plane)
+        for volume, why in failed.items():
+            if told.get(volume) != why:
+                log.warning("a home is not settled yet volume=%s error=%s", volume, why)
+        told = failed
+
+    return settle
+
+
+def _forgetting(plane: Plane) -> Callable[[], None]:
+    """Return what forgets records that nobody may look up any more."""
+
+    def forget() -> None:
+        lifecycle.forget_ended(plane)
+
+    return forget
 
 
 def _timing(plane: Plane) -> Callable[[], None]:

@@ -20,7 +20,12 @@ from control_plane.domain.access import Caller
 from control_plane.domain.entities import Source
 from control_plane.domain.names import shown
 from control_plane.domain.ports import Plane
-from control_plane.errors import ControlPlaneError, NotSignedInError, TooManyError
+from control_plane.errors import (
+    ControlPlaneError,
+    ForbiddenError,
+    NotSignedInError,
+    TooManyError,
+)
 from control_plane.web import render, schemas
 from control_plane.web.gate import (
     COOKIE,
@@ -38,6 +43,7 @@ T = TypeVar("T")
 # nginx keeps it from the containers as it keeps every cookie whose name begins so.
 ASKING_COOKIE = f"{COOKIE}-asking"
 TOKEN_SCOPES = ("sessions:read", "sessions:write", "shares:write")
+ADMIN_SCOPES = ("admin:read", "admin:write")
 _TOKEN_LIFE = timedelta(seconds=schemas.MONTH)
 _FIELDS = 3
 _LONGEST_FIELD = 8 * 1024
@@ -132,21 +138,25 @@ async def come_back(request: Request) -> Response:
 
 
 async def ask_for_token(request: Request) -> Response:
-    """GET /login/token?name=: whether a program on that machine is to get a token."""
-    signed_in(request)
+    """GET /login/token?name=&admin=: whether a program on that machine is to get a token."""
+    caller, admin = signed_in(request), _is_to_administer(request)
     name = _token_name(request.query_params.get("name", ""))
-    return render_page(request, "token.html", {"name": name, "token": ""})
+    if admin and not caller.scopes.issuperset(ADMIN_SCOPES):
+        raise ForbiddenError(
+            f"{name} asks to administer this portal, and you are no administrator.",
+            "Ask for a token without --admin.",
+        )
+    return render_page(request, "token.html", {"name": name, "admin": admin, "token": ""})
 
 
 async def give_token(request: Request) -> Response:
-    """POST /login/token: the token, once."""
+    """POST /login/token?admin=: the token, once; ForbiddenError for more than the user may do."""
     require_own_origin(request)
-    plane, caller = plane_of(request), signed_in(request)
+    plane, caller, admin = plane_of(request), signed_in(request), _is_to_administer(request)
     name = _token_name((await _form(request)).name)
-    _, value = await run_in_threadpool(
-        auth.issue_token, plane, caller, name, TOKEN_SCOPES, _TOKEN_LIFE
-    )
-    return render_page(request, "token.html", {"name": name, "token": value})
+    scopes = TOKEN_SCOPES + ADMIN_SCOPES if admin else TOKEN_SCOPES
+    _, value = await run_in_threadpool(auth.issue_token, plane, caller, name, scopes, _TOKEN_LIFE)
+    return render_page(request, "token.html", {"name": name, "admin": admin, "token": value})
 
 
 def signed_in(request: Request) -> Caller:
@@ -159,6 +169,10 @@ def signed_in(request: Request) -> Caller:
 
 def _source(request: Request) -> Source:
     return cast("Source", request.path_params["source"])
+
+
+def _is_to_administer(request: Request) -> bool:
+    return request.query_params.get("admin") == "1"
 
 
 def _token_name(asked: str) -> str:

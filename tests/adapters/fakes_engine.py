@@ -18,6 +18,7 @@ from control_plane.errors import (
     ImageMissingError,
     InvalidError,
     StartError,
+    UnavailableError,
 )
 
 HELLO = "remoteapp/hello:latest"
@@ -191,10 +192,11 @@ class FakeLibrary:
 
 @dataclass
 class FakeHomes:
-    """Homes as a dict of bytes; `used` are those that a container has."""
+    """Homes as a dict of bytes; `used` are those that a container has, `full` has no room."""
 
     found: dict[str, bytes] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
+    full: str = ""
 
     def exists(self, volume: str) -> bool:
         return volume in self.found
@@ -202,6 +204,8 @@ class FakeHomes:
     def archive(self, volume: str, path: Path) -> bool:
         if volume not in self.found:
             return False
+        if volume == self.full:
+            raise UnavailableError(f"The home could not be written to {path}.")
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.touch(mode=0o600)
         path.write_bytes(self.found[volume])

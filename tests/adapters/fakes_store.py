@@ -293,6 +293,21 @@ class FakeRecords:
         found = [one for one in self._ended(since) if one.owner == owner and not one.living]
         return sorted(found, key=lambda one: one.ended_at or since, reverse=True)
 
+    def forget_ended(self, before: datetime, now: datetime) -> int:
+        old = [
+            one.id
+            for one in self._sessions.values()
+            if one.ended_at
+            and one.ended_at < before
+            and (one.state is State.STOPPED or one.dismissed)
+        ]
+        expired = [one.id for one in self._tokens.values() if one.expires_at <= now]
+        for key in old:
+            del self._sessions[key]
+        for key in expired:
+            del self._tokens[key]
+        return len(old) + len(expired)
+
     def addresses_ended_since(self, since: datetime) -> Sequence[str]:
         return sorted({one.address for one in self._ended(since)})
 

@@ -118,6 +118,14 @@ def test_the_documented_example_runs_as_it_stands(module: Writing, tmp_path: Pat
         accounting.check()
 
 
+def test_without_an_address_the_classs_own_default_counts(module: Writing, tmp_path: Path) -> None:
+    (example,) = EXAMPLE.findall(CHAPTER.read_text())
+    people = tmp_path / "people.json"
+    people.write_text(json.dumps({"lab/paint:1": ["alice"]}))
+    module(example.replace("/srv/lab/people.json", str(people)))
+    assert list(load_class("lab.people.Lab").users()) == [User("alice", "system")]
+
+
 @pytest.mark.parametrize("dotted", ["lab.people.Nothing", "lab.people:Nothing"])
 def test_a_class_that_takes_no_url_is_given_none(module: Writing, dotted: str) -> None:
     module(NOTHING)

@@ -291,6 +291,21 @@ def test_a_volume_becomes_the_users_home_and_keeps_its_files(
         docker_engine.remove(container)
 
 
+def test_a_home_is_nobodys_who_was_given_the_same_uid_again(
+    docker_engine: DockerEngine,
+) -> None:
+    home = HomeMount(f"{docker_engine.realm}-home", is_volume=True)
+    wanted = spec(docker_engine, docker_engine.realm, home=home)
+    docker_engine.remove(docker_engine.run(replace(wanted, labels=_of("alice", wanted))))
+    with pytest.raises(StartError, match="is that of alice, who had the same uid"):
+        docker_engine.run(replace(wanted, labels=_of("bob", wanted)))
+    assert docker_engine.containers() == []
+
+
+def _of(owner: str, wanted: ContainerSpec) -> dict[str, str]:
+    return {**wanted.labels, RUN + "user": owner}
+
+
 def test_no_volume_is_left_of_an_image_that_declares_some(
     docker_engine: DockerEngine, api: docker.DockerClient
 ) -> None:
@@ -303,6 +318,19 @@ def test_no_volume_is_left_of_an_image_that_declares_some(
         assert {one.name for one in api.volumes.list()} == before
     finally:
         api.images.remove("remoteapp-test/volume")
+
+
+def test_an_image_whose_accounts_would_fill_the_memory_is_refused(
+    docker_engine: DockerEngine, api: docker.DockerClient
+) -> None:
+    text = b"FROM remoteapp/hello\nRUN dd if=/dev/zero of=/etc/passwd bs=1M count=8\n"
+    image, _ = api.images.build(fileobj=io.BytesIO(text), tag="remoteapp-test/accounts", rm=True)
+    try:
+        with pytest.raises(StartError, match="/etc/passwd is larger than"):
+            docker_engine.run(spec(docker_engine, docker_engine.realm, image=image.id))
+        assert docker_engine.containers() == []
+    finally:
+        api.images.remove("remoteapp-test/accounts")
 
 
 def test_a_directory_of_the_host_is_mounted_and_never_made(

@@ -84,6 +84,20 @@ def test_links_are_followed_before_anything_is_judged(
     assert "cannot be looked at" in why_not(folders, root / "circle")
 
 
+def test_a_link_that_somebody_else_could_lead_elsewhere_is_refused(
+    folders: HostFolders, root: Path
+) -> None:
+    data, theirs = directory(root / "data"), directory(root / "theirs", 0o1777)
+    (theirs / "link").symlink_to(data)
+    (theirs / "deep").symlink_to("../data")
+    (root / "round").symlink_to("theirs/../data")
+    (root / "twice").symlink_to(theirs / "link")
+    (root / "near").symlink_to("data/../data")
+    for source in (theirs / "link", theirs / "deep", root / "round", root / "twice"):
+        assert f"lies in {theirs}, which must be root's" in why_not(folders, source)
+    assert resolved(folders, root / "near") == str(data)
+
+
 def test_a_missing_source_is_refused_and_never_made(folders: HostFolders, root: Path) -> None:
     assert "No such file or directory" in why_not(folders, root / "nothing")
     assert not (root / "nothing").exists()

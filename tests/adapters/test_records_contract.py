@@ -197,6 +197,25 @@ def test_ended_are_the_owners_since_then_newest_first(records: Records) -> None:
     assert ended == [NOW + 2 * HOUR, NOW + HOUR, NOW + HOUR / 2]
 
 
+def test_what_ended_long_ago_is_forgotten_and_no_failure_that_is_still_shown(
+    records: Records,
+) -> None:
+    kept = [SESSION, replace(FAILED, ended_at=NOW - HOUR), stopped(1, "alice", NOW + HOUR)]
+    dismissed = replace(FAILED, id="9" * 32, ended_at=NOW - HOUR, dismissed=True)
+    gone = [stopped(2, "alice", NOW - HOUR), dismissed]
+    for one in (*kept, *gone):
+        records.add_session(one)
+    records.add_token(TOKEN)
+    records.add_token(replace(TOKEN, id="f" * 32, digest="f" * 64, expires_at=NOW))
+    records.save_usage(USAGE)
+    assert records.forget_ended(NOW + HOUR / 2, NOW) == len(gone) + 1
+    assert [records.session(one.id) for one in kept] == kept
+    assert [records.session(one.id) for one in gone] == [None, None]
+    assert list(records.tokens(NOW)) == [TOKEN]
+    assert list(records.usage()) == [USAGE]
+    assert records.forget_ended(NOW + HOUR / 2, NOW) == 0
+
+
 def test_the_addresses_of_the_lately_ended_are_known(records: Records) -> None:
     records.add_session(SESSION)
     records.add_session(stopped(7, "alice", NOW))

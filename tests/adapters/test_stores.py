@@ -439,6 +439,9 @@ def test_a_url_that_says_too_little_or_too_much_is_refused_without_its_password(
         ("postgresql:///x?host=/run/pg&password=secret&user=u", "postgresql:///x?host=/run/pg&user=u"),
         ("mariadb://u:se%40cret@db/x", "mariadb://u@db/x"),
         ("mysql://db/x", "mysql://db/x"),
+        ("postgresql://u:se/cret@db/x", "postgresql://u@db/x"),
+        ("postgresql://u:se#c?r@et@db/x?host=a", "postgresql://u@db/x?host=a"),
+        ("postgresql://u@db/x?sslpassword=secret", "postgresql://u@db/x"),
     ],
 )  # fmt: skip
 def test_a_url_is_shown_without_its_password(url: str, expected: str) -> None:

@@ -290,7 +290,7 @@ def erin(portal: RunningPortal) -> Iterator[str]:
     portal.remoteappdb("user", "password", "erin", "--stdin", line=portal.password("erin"))
     for image in images:
         portal.remoteappdb("app", "create", "--no-verify", image)
-        portal.remoteappdb("app", "grant", image, "erin")
+        portal.remoteappdb("app", "grant", image, "erin", "--no-verify")
     yield "erin"
     for image in images:
         portal.remoteappdb("app", "remove", image)

@@ -79,21 +79,24 @@ class Desk:
         (line,) = result.stderr.splitlines()
         return line.removeprefix("cli: ")
 
+    @property
+    def login(self) -> tuple[str, ...]:
+        """The words that begin a sign-in at the portal."""
+        return ("login", self.portal.url, "--ca", str(self.portal.ca))
+
     def sign_in(self, name: str = "alice", profile: str = "default") -> str:
         """Sign in without a terminal."""
-        words = ("login", self.portal.url, "--ca", str(self.portal.ca), "--username", name)
-        return self.done(
-            "--profile", profile, *words, "--password-stdin", typed=f"{name}'s password\n"
-        )
+        words = (*self.login, "--username", name, "--password-stdin")
+        return self.done("--profile", profile, *words, typed=f"{name}'s password\n")
 
     def administer(self) -> None:
         """Make an administrator, and sign in with a token that may do all."""
         made = User("admin", "virtual", admin=True, uid=79999, gid=79999)
         self.plane.accounting.add_user(made)
+        self.plane.records.set_password("admin", self.plane.passwords.hash("admin's password"))
         caller = Caller(made, frozenset(SCOPES))
         value = auth.issue_token(self.plane, caller, "tests", SCOPES, timedelta(hours=1))[1]
-        words = ("login", self.portal.url, "--ca", str(self.portal.ca), "--token")
-        self.done(*words, typed=f"{value}\n")
+        self.done(*self.login, "--token", typed=f"{value}\n")
 
     def move_to(self, portal: Served) -> None:
         """Reach another portal with the token that is stored."""

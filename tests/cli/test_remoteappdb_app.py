@@ -50,8 +50,6 @@ def test_an_application_keeps_what_it_was_made_with(site: Site) -> None:
         (["x" * 300], "image: is not a name of an image"),
         (["img", "--port", "65536"], "port: must be a whole number from 1 to 65535"),
         (["img", "--env", "1A=b"], "environment: 1A is not a name of a variable"),
-        (["img", "--env", "novalue"], "env: must be NAME=VALUE"),
-        (["img", "--command", "'open"], "command: No closing quotation"),
         (["img", "--display-name", "x" * 256], "display_name: must be text of at most 255"),
         (["img", "--ready-path", "a b"], "ready_path: must be a path"),
     ],
@@ -60,6 +58,26 @@ def test_a_bad_field_of_an_application_is_named(site: Site, words: list[str], pr
     line = site.refused(2, "app", "create", "--no-verify", *words)
     assert problem in line
     assert list(site.accounting.applications()) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (["--env", "novalue"], "Invalid value for '--env': must be NAME=VALUE"),
+        (["--env", "=x"], "Invalid value for '--env': must be NAME=VALUE"),
+        (["--command", "'open"], "Invalid value for '--command': cannot be taken apart"),
+        (["--port", "many"], "Invalid value for '--port'"),
+    ],
+)
+@pytest.mark.parametrize("verb", ["create", "change"])
+def test_a_flag_that_cannot_be_read_is_wrong_usage(
+    cast: Site, verb: str, words: list[str], problem: str
+) -> None:
+    before = list(cast.accounting.applications())
+    result = cast.run("app", verb, "desk", *words)
+    assert result.exit_code == 2
+    assert problem in result.stderr
+    assert list(cast.accounting.applications()) == before
 
 
 @pytest.mark.usefixtures("engine_up")
@@ -101,6 +119,19 @@ def test_an_application_is_changed_where_it_is_named(cast: Site) -> None:
     assert (grant.id, found.image, found.port) == (grant_id, "desk:2", 9000)
     assert found.environment == {"A": "1"}
     assert cast.acts()[-2:] == [("application-change", "desk"), ("application-change", "desk:2")]
+
+
+def test_a_variable_that_a_change_does_not_name_stays(cast: Site) -> None:
+    cast.done("app", "change", "desk", "--port", "9000", "--env", "A=1", "--env", "B=2")
+    cast.done("app", "change", "desk", "--env", "B=3", "--env", "C=")
+    cast.done("app", "change", "desk", "--no-env", "A", "--no-port")
+    (found,) = [one for one in cast.accounting.applications() if one.image == "desk"]
+    assert (found.environment, found.port) == ({"B": "3", "C": ""}, None)
+    line = cast.refused(1, "app", "change", "desk", "--no-env", "A", "--env", "D=4")
+    assert line == "The application has no variable A."
+    cast.done("app", "change", "desk", "--display-name", "Desk")
+    (found,) = [one for one in cast.accounting.applications() if one.image == "desk"]
+    assert (found.environment, found.display_name) == ({"B": "3", "C": ""}, "Desk")
 
 
 def test_a_change_that_cannot_be_is_refused(cast: Site) -> None:

@@ -18,7 +18,7 @@ from starlette.types import Receive, Scope, Send
 from usecases.conftest import APPLICATION, Application200, grant_of, until
 
 from control_plane.cli.remoteapprest import cli
-from control_plane.domain.entities import Grantee, Policy
+from control_plane.domain.entities import SCOPES, Grantee, Policy
 
 PASSWORD = "alice's password"
 
@@ -93,7 +93,7 @@ def test_a_sign_in_stores_a_token_and_never_the_password(desk: Desk) -> None:
 
 
 def test_the_password_is_asked_for_and_never_shown(desk: Desk) -> None:
-    words = ("login", desk.portal.url, "--ca", str(desk.portal.ca))
+    words = desk.login
     answers = (b"alice\n", PASSWORD.encode() + b"\n")
     status, seen = at_a_terminal([*COMMAND, *words], desk.env, answers)
     assert status == 0
@@ -104,14 +104,51 @@ def test_the_password_is_asked_for_and_never_shown(desk: Desk) -> None:
     ]
 
 
-def test_without_a_terminal_the_password_must_be_piped(desk: Desk) -> None:
-    result = desk.run("login", desk.portal.url, "--ca", str(desk.portal.ca), typed="x\n")
+@pytest.mark.parametrize("words", [(), ("--username", "alice"), ("--admin",)])
+def test_without_a_terminal_the_password_must_be_piped(desk: Desk, words: tuple[str, ...]) -> None:
+    result = desk.run("login", "https://localhost:1", *words, typed="x\n")  # nobody is asked
     assert result.exit_code == 2
-    assert "--username and --password-stdin" in result.stderr
+    assert "--username and --password-stdin, --token or --browser" in result.stderr
+
+
+def test_an_administrator_may_ask_for_a_token_that_administers(admins: Desk) -> None:
+    words = (*admins.login, "--username", "admin", "--password-stdin")
+    admins.done(*words, typed="admin's password\n")
+    before = admins.profile()["token_id"]
+    line = admins.refused(1, "admin", "user", "list")
+    assert line.endswith("As an administrator, sign in again with remoteapprest login URL --admin.")
+    admins.done(*words, "--admin", typed="admin's password\n")
+    (mine,) = (one for one in admins.plane.access.tokens.values() if one.name != "tests")
+    assert mine.id == admins.profile()["token_id"] != before
+    assert mine.scopes == SCOPES
+    assert "alice" in admins.done("admin", "user", "list")
+
+
+def test_who_is_no_administrator_gets_no_token_that_administers(desk: Desk) -> None:
+    words = (*desk.login, "--username", "alice", "--password-stdin", "--admin")
+    line = desk.refused(1, *words, typed=f"{PASSWORD}\n")
+    assert line == "alice is no administrator of this portal. Sign in without --admin."
+    assert not desk.profiles.exists()
+    assert not desk.plane.access.tokens
+
+
+def test_another_refusal_is_told_as_it_is_with_admin_too(desk: Desk) -> None:
+    desk.plane.accounting.change_user("alice", lambda one: replace(one, enabled=False))
+    words = (*desk.login, "--username", "alice", "--password-stdin", "--admin")
+    with_admin = desk.refused(1, *words, typed=f"{PASSWORD}\n")
+    assert with_admin == desk.refused(1, *words[:-1], typed=f"{PASSWORD}\n")
+
+
+def test_a_token_that_may_not_administer_is_not_taken_for_one_that_may(alices: Desk) -> None:
+    before = alices.profile()
+    words = (*alices.login, "--token", "--admin")
+    line = alices.refused(1, *words, typed=f"{before['token']}\n")
+    assert line == "This token may not administer. Sign in without --admin."
+    assert alices.profile() == before
 
 
 def test_a_wrong_password_is_refused_and_stores_nothing(desk: Desk) -> None:
-    words = ("login", desk.portal.url, "--ca", str(desk.portal.ca), "--username", "alice")
+    words = (*desk.login, "--username", "alice")
     line = desk.refused(1, *words, "--password-stdin", typed="guess\n")
     assert line == "Name and password do not match."
     assert not desk.profiles.exists()
@@ -119,14 +156,14 @@ def test_a_wrong_password_is_refused_and_stores_nothing(desk: Desk) -> None:
 
 def test_a_token_of_ones_own_serves_as_well(alices: Desk) -> None:
     token = alices.profile()["token"]
-    words = ("--profile", "other", "login", alices.portal.url, "--ca", str(alices.portal.ca))
+    words = ("--profile", "other", *alices.login)
     alices.done(*words, "--token", typed=f"{token}\n")
     assert alices.profile("other") == {**alices.profile(), "token_id": ""}
     assert "Hello" in alices.done("--profile", "other", "app", "available")
 
 
 def test_a_token_that_nobody_issued_is_refused(desk: Desk) -> None:
-    words = ("login", desk.portal.url, "--ca", str(desk.portal.ca), "--token")
+    words = (*desk.login, "--token")
     assert desk.refused(1, *words, typed="rapp_x\n") == "The portal does not know this token."
     assert not desk.profiles.exists()
 

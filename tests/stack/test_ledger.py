@@ -31,7 +31,7 @@ def burner(portal: RunningPortal) -> Iterator[str]:
     engine = docker.from_env()
     engine.images.get(JUPYTER).tag(image)
     admin = portal.api("admin")
-    wanted = {"image": image, "command": ["python3", "-c", BURNER]}
+    wanted = {"image": image, "display_name": image, "command": ["python3", "-c", BURNER]}
     made = admin.post("/api/v1/admin/applications", json=wanted)
     assert made.status_code == 201, made.text
     application = made.json()["id"]

@@ -263,7 +263,7 @@ def test_keeping_running_is_noted_before_the_account_is_disabled(books: Books) -
 
 def test_a_new_password_ends_the_sign_ins_and_the_tokens(books: Books) -> None:
     sign_in(books, "alice")
-    change(books, CLERK, "alice", password="a new one")
+    change(books, ROOT, "alice", password="a new one")
     assert not is_signed_in(books, "alice")
     assert books.passwords.verify(books.records.password("alice"), "a new one")
     (row,) = books.records.audit()
@@ -589,3 +589,13 @@ def test_a_removal_that_dies_at_any_step_leaves_nothing_to_the_next(books: Books
         assert not is_signed_in(books, name)
         assert books.records.password(name) is None
     assert calls > 8
+
+
+def test_nobody_takes_over_an_account_that_may_do_more_than_they(books: Books) -> None:
+    administration.create_user(books, CLERK, User("fred", "virtual"), "password 1")
+    before = books.records.password("fred")
+    with pytest.raises(ForbiddenError):
+        change(books, CLERK, "fred", password="password 2")
+    assert books.records.password("fred") == before
+    change(books, ROOT, "fred", password="password 2")
+    assert books.records.password("fred") != before

@@ -1,5 +1,6 @@
 """What runs follows what may run."""
 
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -24,6 +25,7 @@ from control_plane.domain.entities import (
     User,
     Volume,
 )
+from control_plane.domain.jobs import Job
 from control_plane.domain.ports import Plane
 from control_plane.domain.routes import Route
 from control_plane.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
@@ -100,6 +102,17 @@ def test_what_the_settings_grant_is_everyones_who_has_an_identity(plane: Plane) 
     assert catalogue.entries(site, stranger) == []
     with pytest.raises(NotFoundError):
         catalogue.startable(site, stranger, demo.id)
+
+
+def test_what_the_settings_grant_ends_with_the_user_whom_the_host_does_not_know(
+    plane: Plane, alice: Caller
+) -> None:
+    demo = Grant("d" * 32, EVERYONE, Application("e" * 32, "remoteapp/hello:latest"), Policy())
+    site = replace(plane, site=replace(plane.site, demo=(demo,)))
+    session = running(site, alice, demo.id)
+    plane.accounting.remove_user("alice")
+    lifecycle.refresh(site)
+    assert ended(site, session) == "the grant was revoked"
 
 
 def test_a_disabled_user_starts_nothing_and_what_runs_ends(plane: Plane, alice: Caller) -> None:
@@ -309,3 +322,115 @@ def test_a_home_is_settled_once_nothing_uses_it(
     assert len(kept) == (1 if action == "archive" else 0)
     (act,) = plane.records.audit(action=f"home-{action}")
     assert (act.actor, act.target) == ("admin", "alice")
+
+
+@pytest.mark.parametrize("cut", [False, True])
+def test_what_was_kept_of_an_account_does_not_keep_what_a_later_revocation_ends(
+    plane: Plane, alice: Caller, *, cut: bool
+) -> None:
+    session = running(plane, alice, grant_of(plane, "alice"))
+    plane.records.keep_running({"user:alice"})  # with nothing to connect again it stays noted
+    if cut:
+        disabled(plane, "alice")
+        assert settled(plane, session).cut_off
+    plane.accounting.remove_grants({session.grant_id})
+    disabled(plane, "alice", enabled=True)
+    assert ended(plane, session) == "the grant was revoked"
+
+
+def test_what_was_kept_of_a_grant_ends_when_its_account_is_disabled(
+    plane: Plane, alice: Caller
+) -> None:
+    session = running(plane, alice, grant_of(plane, "alice"))
+    plane.records.keep_running({f"grant:{session.grant_id}"})
+    plane.accounting.remove_grants({session.grant_id})
+    lifecycle.refresh(plane)
+    assert settled(plane, session).cut_off
+    disabled(plane, "alice")
+    assert ended(plane, session) == "the account was disabled"
+
+
+def test_one_who_is_let_in_again_takes_nothing_from_the_others_of_a_kept_grant(
+    plane: Plane, alice: Caller, charlie: Caller
+) -> None:
+    everyones = granted(plane, EVERYONE)
+    hers, his = running(plane, alice, everyones), running(plane, charlie, everyones)
+    plane.records.keep_running({f"grant:{everyones}"})
+    plane.accounting.remove_grants({everyones})
+    plane.accounting.remove_grants({grant_of(plane, "alice")})
+    lifecycle.refresh(plane)
+    assert settled(plane, hers).cut_off
+    assert settled(plane, his).cut_off
+    granted(plane, ALICE)
+    lifecycle.refresh(plane)
+    until(lambda: not plane.access.sessions[hers.id].cut_off)
+    settled(plane, hers)
+    lifecycle.refresh(plane)
+    assert settled(plane, his).cut_off
+    granted(plane, Grantee("user", "charlie"))
+    lifecycle.refresh(plane)
+    until(lambda: not plane.access.sessions[his.id].cut_off)
+    settled(plane, his)
+    assert not plane.records.kept_running()
+
+
+def waiting(held: threading.Event) -> Job:
+    """Return a job that is under way until the event."""
+    held.wait(5)
+    return
+    yield  # a job without a wait
+
+
+def test_what_is_let_in_while_it_is_being_cut_off_is_connected_again(
+    plane: Plane, alice: Caller, engine: FakeEngine
+) -> None:
+    session = running(plane, alice, grant_of(plane, "alice"))
+    plane.records.keep_running({"user:alice"})
+    held = threading.Event()
+    plane.jobs.submit(session.id, waiting(held))
+    disabled(plane, "alice")
+    disabled(plane, "alice", enabled=True)
+    held.set()
+    assert not settled(plane, session).cut_off
+    assert engine.containers()[0].address
+
+
+def test_nothing_is_noted_for_what_does_not_run_any_more(plane: Plane, alice: Caller) -> None:
+    session = running(plane, alice, grant_of(plane, "alice"))
+    plane.records.keep_running({"user:alice", "grant:" + "0" * 32})
+    enforcement.forget_kept(plane)
+    assert plane.records.kept_running() == {"user:alice"}
+    sessions.ask_to_stop(plane, session, "stopped").result(5)
+    enforcement.forget_kept(plane)
+    assert plane.records.kept_running() == frozenset()
+
+
+def test_a_home_that_cannot_be_settled_is_told_of_and_keeps_no_other_waiting(
+    plane: Plane, homes: FakeHomes
+) -> None:
+    for user in ("erin", "frank"):
+        homes.found[f"home-{user}"] = b"what they had"
+        task = HomeTask(f"home-{user}", user, "archive", "admin", plane.clock())
+        plane.records.add_home_task(task)
+    homes.full = "home-erin"
+    assert list(enforcement.settle_homes(plane)) == ["home-erin"]
+    assert list(homes.found) == ["home-erin"]
+    homes.full = ""
+    assert enforcement.settle_homes(plane) == {}
+    assert homes.found == {}
+
+
+def test_an_adopted_session_gets_the_limits_and_the_end_of_its_grant(
+    plane: Plane, alice: Caller, engine: FakeEngine
+) -> None:
+    grant_id = granted(plane, ALICE, memory=64 * 1024**2, max_lifetime=7200)
+    session = running(plane, alice, grant_id)
+    sessions.change(plane, session, "Its record was lost.", policy=None, ends_at=None)
+    lifecycle.refresh(plane)
+    found = settled(plane, session)
+    assert found.policy
+    assert (found.policy.memory, found.policy.max_lifetime) == (64 * 1024**2, 7200)
+    assert found.ends_at
+    assert found.ready_at
+    assert found.ends_at - found.ready_at == timedelta(hours=2)
+    assert engine.specs[session.container_id].memory == 64 * 1024**2

@@ -101,6 +101,13 @@ def test_an_archive_is_taken_in_and_each_name_audited(stocked: Plane) -> None:
     assert acts(stocked) == [("image-upload", "a/b:1", ""), ("image-upload", "a/c:1", "")]
 
 
+def test_what_has_just_these_names_is_told(stocked: Plane) -> None:
+    images.upload(stocked, ADMIN, iter([b"archive\na/b:latest\na/c:1"]), 100)
+    _engine(stocked).known["a/c:2"] = replace(_engine(stocked).known["a/c:1"], name="a/c:2")
+    found = images.named(stocked, ["a/c:1", "a/b", "a/none:1"])
+    assert [one.image.name for one in found] == ["a/b:latest", "a/c:1"]
+
+
 def test_an_archive_over_its_bound_is_read_no_further(stocked: Plane) -> None:
     read = []
 

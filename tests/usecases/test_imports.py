@@ -22,7 +22,7 @@ from control_plane.domain.entities import (
 )
 from control_plane.domain.ports import Plane
 from control_plane.domain.roles import Actor
-from control_plane.errors import ConflictError, ForbiddenError
+from control_plane.errors import ConflictError
 from control_plane.imports import Imported
 
 ACTOR = Actor("cli:operator")
@@ -204,13 +204,12 @@ def test_each_volume_that_may_not_be_mounted_is_told_and_its_grant_listed(
     assert plane.accounting.grant("1" * 32) is not None
 
 
-def test_an_administrator_by_the_settings_comes_by_one_who_may_make_one(plane: Plane) -> None:
-    weak = Actor("token", scopes=frozenset({"admin:write"}))
-    found = Holdings(users=(User("admin", "virtual"),))
-    with pytest.raises(ForbiddenError):
-        imports.bring_in(plane.books, weak, found, "import of old.db")
+def test_an_administrator_by_the_settings_is_left_out(plane: Plane) -> None:
+    """Without a password it would be whoever comes first by that name from elsewhere."""
+    new = bring_in(plane, Holdings(users=(User("admin", "virtual"),)))
     assert plane.accounting.user("admin") is None
-    assert bring_in(plane, found).users[0].name == "admin"
+    (left_out,) = new.left_out
+    assert "User admin was not taken. The name is an administrator's here." in left_out
 
 
 def test_a_change_in_between_refuses_the_whole_import(plane: Plane) -> None:

@@ -1,16 +1,18 @@
 """Making records, memory, containers and routes agree again."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from adapters.fakes_engine import HELLO, FakeEngine
 from adapters.fakes_gateway import FakeGateway
 from usecases.conftest import Application200, grant_of, until
 
-from control_plane import lifecycle, sessions
+from control_plane import administration, auth, lifecycle, sessions
 from control_plane.domain.access import Access, Caller
-from control_plane.domain.entities import Session, State
+from control_plane.domain.entities import Session, State, User
 from control_plane.domain.ports import Container, Plane
+from control_plane.domain.roles import Actor
 from control_plane.domain.routes import Route
 
 
@@ -246,3 +248,36 @@ def test_other_processes_changes_reach_the_memory(plane: Plane) -> None:
     plane.accounting.change_user("alice", lambda user: replace(user, enabled=False))
     lifecycle.refresh(plane)
     assert not plane.access.users["alice"].enabled
+
+
+def test_the_failures_of_a_former_user_are_not_the_next_ones(
+    plane: Plane, alice: Caller, engine: FakeEngine
+) -> None:
+    session = running(plane, alice)
+    engine.end(session.container_id, 139)
+    lifecycle.container_ended(plane, session.container_id)
+    until(lambda: not plane.jobs.busy(session.id))
+    lifecycle.refresh(plane)
+    assert [one.id for one in plane.access.sessions_of("alice")] == [session.id]
+    root, alice_anew = Actor("root"), User("alice", "virtual")
+    administration.remove_user(
+        plane.books, root, "alice", home=None, keep_running=False, dry_run=False
+    )
+    administration.create_user(plane.books, root, alice_anew, None)
+    lifecycle.refresh(plane)
+    assert plane.access.sessions_of("alice") == []
+
+
+def test_a_token_outlives_the_account_of_nobody_but_the_hosts_people(
+    plane: Plane, alice: Caller
+) -> None:
+    plane = replace(plane, site=replace(plane.site, admins=frozenset({"alice"})))
+    dora = Caller(User("dora", "system"), alice.scopes)
+    tokens = [
+        auth.issue_token(plane, one, "x", ["admin:write"], timedelta(days=1))[1]
+        for one in (alice, dora)
+    ]
+    plane.accounting.remove_user("alice")  # as a file of accounting does it, which knows no tokens
+    lifecycle.refresh(plane)
+    found = [auth.by_token(plane, one) for one in tokens]
+    assert [one and one.user for one in found] == [None, User("dora", "system")]

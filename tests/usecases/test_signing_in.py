@@ -26,6 +26,7 @@ from control_plane.errors import (
 )
 
 HERE = "192.0.2.1"
+WINDOW = throttle.WINDOW
 
 
 @dataclass
@@ -138,6 +139,13 @@ def test_the_audit_log_says_by_which_source_and_whom_nobody_let_in(plane: Plane)
     ]
 
 
+@pytest.mark.parametrize("name", ["x" * 256, "alice\0", "\ud800"])
+def test_a_name_that_no_database_can_hold_is_refused_as_any_other(plane: Plane, name: str) -> None:
+    with pytest.raises(NotSignedInError, match="do not match"):
+        sign_in(plane, name, "alice's password")
+    assert plane.records.attempts("", HERE, plane.clock() - WINDOW) == (0, 0)
+
+
 def test_attempts_that_are_throttled_are_not_written_down(plane: Plane) -> None:
     for _ in range(throttle.PAIR_ATTEMPTS + 5):
         with pytest.raises((NotSignedInError, TooManyError)):
@@ -210,7 +218,9 @@ def test_a_name_that_is_somebodys_here_is_refused(plane: Plane, name: str) -> No
     assert len(acts(plane, "sign-in-refused")) == 1
 
 
-@pytest.mark.parametrize("name", ["", "../x", "a b", "-x", "é", "x" * 65, "root\n", "1st"])
+@pytest.mark.parametrize(
+    "name", ["", "../x", "a b", "-x", "é", "x" * 65, "root\n", "1st", "\u212aate"]
+)
 def test_a_name_that_does_not_fit_is_refused(plane: Plane, name: str) -> None:
     with pytest.raises(ForbiddenError, match="cannot be used here"):
         come_back(making(plane), account(name, "1"))

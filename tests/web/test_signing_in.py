@@ -13,6 +13,7 @@ from served import portal_of
 from starlette.testclient import TestClient
 
 from control_plane import auth, throttle
+from control_plane.domain.entities import SCOPES
 from control_plane.domain.ports import Plane
 from control_plane.domain.providers import Account
 
@@ -191,6 +192,35 @@ def test_a_token_is_given_once_when_the_button_is_pressed(
     assert found
     assert (found.user.name, "sessions:write" in found.scopes) == ("alice", True)
     assert [one.name for one in auth.tokens_of(plane, found.user)] == ["box"]
+
+
+def test_administration_is_offered_to_an_administrator_alone(
+    browser: TestClient, plane: Plane
+) -> None:
+    sign_in(browser)
+    asked = {"name": "box", "admin": "1"}
+    refused = browser.get("/login/token", params=asked)
+    assert refused.status_code == 403
+    assert "box asks to administer this portal, and you are no administrator." in refused.text
+    assert "rapp_" not in refused.text
+    answer = browser.post("/login/token?admin=1", data={"name": "box"}, headers=ORIGIN)
+    assert answer.status_code == 403
+    assert not plane.access.tokens
+
+
+def test_an_administrator_reads_what_the_token_may_do_before_and_after(
+    browser: TestClient, plane: Plane
+) -> None:
+    plane.accounting.change_user("alice", lambda one: replace(one, admin=True))
+    sign_in(browser)
+    assert "administer" not in browser.get("/login/token", params={"name": "box"}).text
+    asking = browser.get("/login/token", params={"name": "box", "admin": "1"}).text
+    assert "It would administer this portal too" in asking
+    (action,) = re.findall(r'action="(/login/token[^"]*)"', asking)
+    answer = browser.post(action, data={"name": "box"}, headers=ORIGIN)
+    assert "and administer this portal" in answer.text
+    (token,) = plane.access.tokens.values()
+    assert token.scopes == SCOPES
 
 
 @pytest.mark.parametrize("origin", [{}, {"Origin": "null"}, {"Origin": "https://evil.test"}])
