@@ -4,9 +4,10 @@
 
 PYTHON := .venv/bin/python
 CODE := control_plane images/build tests
-# What needs no engine, no nginx and no browser.
-UNIT := $(wildcard tests/test_architecture.py tests/test_documentation.py tests/domain tests/usecases tests/web tests/cli) \
-	$(filter-out %_engine_contract.py, $(wildcard tests/adapters/test_*_contract.py))
+# What needs no engine, no database server, no nginx and no browser.
+UNIT := $(wildcard tests/test_*.py tests/domain tests/usecases tests/web tests/cli) \
+	$(patsubst %,tests/adapters/test_%.py,accounting_class accounting_csv accounting_snapshot \
+		allow_list gateway_contract pam_host simphony)
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

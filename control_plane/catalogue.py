@@ -54,6 +54,13 @@ def entries(plane: Plane, user: User) -> Sequence[Entry]:
     return sorted(found, key=lambda entry: (entry.display_name.casefold(), entry.grant.id))
 
 
+def announcement(plane: Plane) -> str:
+    """Return what everyone is told just now; empty when nothing is."""
+    found = plane.records.announcement()
+    is_over = found is None or (found.until is not None and found.until <= plane.clock())
+    return "" if found is None or is_over else found.text
+
+
 def held(plane: Plane, user: User, grant_id: str) -> Grant:
     """Return a grant that the user holds just now; NotFoundError for any other."""
     pair = (user.name, grant_id)

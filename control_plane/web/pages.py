@@ -14,7 +14,7 @@ from control_plane import catalogue as entries
 from control_plane import sessions
 from control_plane.domain import labels
 from control_plane.domain.access import Caller
-from control_plane.domain.options import HEIGHT, WIDTH
+from control_plane.domain.options import HEIGHT, LONGEST_FILE, WIDTH
 from control_plane.domain.ports import Plane
 from control_plane.web import render, words
 from control_plane.web.gate import plane_of
@@ -47,6 +47,8 @@ async def catalogue(request: Request) -> Response:
         "resolutions": _RESOLUTIONS,
         "width": WIDTH,
         "height": HEIGHT,
+        "longest_file": LONGEST_FILE,
+        "announcement": await run_in_threadpool(entries.announcement, plane),
     }
     return render_page(request, "catalogue.html", context)
 

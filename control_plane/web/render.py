@@ -32,7 +32,7 @@ from control_plane.errors import (
     TooManyError,
     UnavailableError,
 )
-from control_plane.web import schemas
+from control_plane.web import schemas, words
 
 log = logging.getLogger(__name__)
 
@@ -102,6 +102,7 @@ def application(plane: Plane, entry: catalogue.Entry, owner: str) -> schemas.App
         category=entry.grant.application.category,
         icon_url=f"/api/v1/applications/{entry.grant.id}/icon",
         available=entry.available,
+        problem=words.problem(entry),
         policy=policy(entry.policy),
         options=list(options.offered_options(image, entry.policy)) if image else [],
         sessions=sessions(plane, [one for one in running if one.grant_id == entry.grant.id]),

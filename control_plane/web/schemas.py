@@ -169,6 +169,7 @@ class ApplicationAnswer(Answer):
     available: bool = Field(
         description="False where the engine lacks the image or we cannot start it."
     )
+    problem: str = Field(description="Why it cannot be started here; empty where it can.")
     policy: PolicyAnswer
     options: list[str]
     sessions: list[SessionAnswer]

@@ -1,19 +1,52 @@
 """What a policy allows, in words for people."""
 
+from control_plane.catalogue import Entry
 from control_plane.web.schemas import PolicyAnswer
 
 KINDS = {"vncapp": "Desktop", "webapp": "Web application"}
 _HOME = "Your files are at /workspace."
 _NO_HOME = "It keeps nothing: its files go when it stops."
+_NO_NETWORK = "It cannot reach the internet."
+_SPANS = (("d", 24 * 3600), ("h", 3600), ("min", 60))
 _UNITS = (("TiB", 1024**4), ("GiB", 1024**3), ("MiB", 1024**2))
 
 
 def facts(policy: PolicyAnswer) -> list[str]:
-    """Return what a started application gets: one sentence on files, one on limits."""
-    files = _HOME if policy.allow_home else _NO_HOME
+    """Return what a started application gets: sentences on files, on limits, on the rest."""
+    volumes = [_mounted(one) for one in policy.volumes]
+    more = [f"It also has {', '.join(volumes)}."] if volumes else []
+    more += [_NO_NETWORK] if policy.network == "none" else []
+    more += [f"It ends after {lasting(policy.max_lifetime)}."] if policy.max_lifetime else []
+    return [_HOME if policy.allow_home else _NO_HOME, _limits(policy), *more]
+
+
+def problem(entry: Entry) -> str:
+    """Return why an entry of the catalogue cannot be started; empty where it can.
+
+    Where on the host a volume lies is the administrators' to read.
+    """
+    if entry.problem:
+        return "What it is to mount of this machine cannot be mounted."
+    return "" if entry.available else f"Its image {entry.name} cannot be started on this machine."
+
+
+def lasting(seconds: int) -> str:
+    """Return a duration as people read it."""
+    for unit, scale in _SPANS:
+        if seconds >= scale:
+            return f"{round(seconds / scale, 1):g} {unit}"
+    return f"{seconds} s"
+
+
+def _mounted(volume: str) -> str:
+    _, target, mode = volume.split(":")
+    return f"{target}, read only" if mode == "ro" else target
+
+
+def _limits(policy: PolicyAnswer) -> str:
     cpus = f"{policy.cpus:g} {'CPU' if policy.cpus <= 1 else 'CPUs'}"
     many = "one at a time" if policy.max_sessions == 1 else f"up to {policy.max_sessions} at once"
-    return [files, f"{size(policy.memory)} of memory, {cpus}, {many}."]
+    return f"{size(policy.memory)} of memory, {cpus}, {many}."
 
 
 def size(count: int) -> str:

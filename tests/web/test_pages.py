@@ -3,7 +3,9 @@
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from http.cookies import SimpleCookie
+from pathlib import Path
 
 import pytest
 from adapters.fakes_engine import HELLO, FakeEngine
@@ -12,11 +14,18 @@ from served import portal_of
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.testclient import TestClient
-from usecases.conftest import APPLICATION
+from usecases.conftest import APPLICATION, Clock
 
 from control_plane import auth, sessions, throttle
 from control_plane.domain.access import Caller
-from control_plane.domain.entities import Application, Grantee, Policy, Session
+from control_plane.domain.entities import (
+    Announcement,
+    Application,
+    Grantee,
+    Policy,
+    Session,
+    Volume,
+)
 from control_plane.domain.ports import Plane
 from control_plane.errors import StartError
 
@@ -169,6 +178,51 @@ def test_an_image_that_is_missing_is_said_and_offers_no_start(
     page = browser.get("/")
     assert "remoteapp/hello:latest cannot be started on this machine" in text_of(page)
     assert 'class="start"' not in page.text
+
+
+def test_a_volume_that_may_not_be_mounted_is_said_without_its_place(
+    browser: TestClient, plane: Plane
+) -> None:
+    odd = Policy(volumes=(Volume("/tmp", "/data", "rw"),))
+    plane.accounting.add_grant(Grantee("user", "charlie"), APPLICATION, odd)
+    sign_in(browser, "charlie")
+    page = browser.get("/")
+    assert "What it is to mount of this machine cannot be mounted." in text_of(page)
+    assert 'class="start"' not in page.text
+    assert "/tmp" not in page.text
+
+
+def test_a_policy_is_told_in_words(browser: TestClient, plane: Plane, root: Path) -> None:
+    volume = Volume(str(root), "/data", "ro")
+    policy = Policy(volumes=(volume,), network="none", max_lifetime=5400)
+    plane.accounting.add_grant(Grantee("user", "charlie"), APPLICATION, policy)
+    sign_in(browser, "charlie")
+    told = text_of(browser.get("/"))
+    assert "It also has /data, read only." in told
+    assert "It cannot reach the internet." in told
+    assert "It ends after 1.5 h." in told
+
+
+def test_a_file_to_open_is_asked_for_where_image_and_policy_know_of_one(
+    browser: TestClient, plane: Plane, engine: FakeEngine
+) -> None:
+    labels = {**engine.known[HELLO].labels, "eu.simphony-project.docker.env.startupdata": ""}
+    engine.known[HELLO] = replace(engine.known[HELLO], labels=labels)
+    sign_in(browser, "alice")
+    assert 'name="startup_file"' not in browser.get("/").text
+    allowed = Policy(allow_home=True, allow_startup_data=True)
+    plane.accounting.add_grant(Grantee("user", "alice"), APPLICATION, allowed)
+    assert 'name="startup_file"' in browser.get("/").text
+
+
+def test_what_everyone_is_told_is_shown_until_it_is_over(
+    browser: TestClient, plane: Plane, clock: Clock
+) -> None:
+    plane.records.announce(Announcement("Down at <noon>.", plane.clock() + timedelta(hours=1)))
+    sign_in(browser, "alice")
+    assert "Down at &lt;noon&gt;." in browser.get("/").text
+    clock.ahead = timedelta(hours=2)
+    assert "Down at" not in browser.get("/").text
 
 
 def test_options_are_offered_where_the_image_declares_them(

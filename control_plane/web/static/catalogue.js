@@ -92,10 +92,11 @@ async function end(row) {
 }
 
 function optionsOf(form) {
-  const { resolution, width, height } = form.elements;
-  if (!resolution?.value) return {};
+  const { resolution, width, height, startup_file: file } = form.elements;
+  const chosen = file?.value ? { startup_file: file.value } : {};
+  if (!resolution?.value) return chosen;
   const custom = resolution.value === "custom";
-  return { resolution: custom ? `${width.value}x${height.value}` : resolution.value };
+  return { ...chosen, resolution: custom ? `${width.value}x${height.value}` : resolution.value };
 }
 
 async function begin(form) {
