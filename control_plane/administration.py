@@ -65,8 +65,9 @@ def change_user(
 ) -> User:
     """Change `enabled`, `admin`, `groups` or `password`; `keep_running` goes with disabling.
 
-    `check` is given the user as it is and may raise PreconditionError. Who is disabled or gets a
-    password is signed out everywhere, and the tokens end.
+    `check` is given the user as it is and may raise PreconditionError. Who is disabled is signed
+    out everywhere, and the tokens are refused until the user is enabled again; who gets a password
+    is signed out, and the tokens end.
     """
     user = _user(books, name)
     rules.check_user_changes(changes)
@@ -286,10 +287,10 @@ def _change_fields(  # noqa: PLR0913 - what, how judged, and what becomes of the
     if fields.get("enabled") is False:
         departures.note_keeping(books, {f"user:{user.name}"}, keep_running=keep_running)
     elif "enabled" in fields and not user.enabled:
-        departures.sign_out(books, user.name)  # what a disabling that was cut short left
+        books.records.end_signins(user.name)  # what a disabling that was cut short left
     made = books.accounting.change_user(user.name, changed)
     if not made.enabled:
-        departures.sign_out(books, user.name)
+        books.records.end_signins(user.name)
     action = _ACTIONS.get(tuple(fields.items()), "user-change")
     detail = departures.KEPT if keep_running else ""
     told = acts.of_user(seen[0]), acts.of_user(made)

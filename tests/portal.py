@@ -34,7 +34,7 @@ GRANTED = {"alice": (HELLO, TERMINAL, JUPYTER), "bob": (HELLO, TERMINAL), "dora"
 LOGS = CLONE / "var" / "test-log"
 KEPT_LOGS = 20
 # What ends somebody's tokens, those of the tests too.
-ENDING = {("user", verb) for verb in ("disable", "password", "remove")}
+ENDING = {("user", verb) for verb in ("password", "remove")}
 
 
 @dataclass

@@ -226,10 +226,11 @@ def test_groups_of_an_administrator_are_anybodys_business(books: Books) -> None:
     assert change(books, CLERK, "boss", groups=["lab", "lab"]).groups == ("lab",)
 
 
-def test_a_disabled_user_is_signed_out_and_the_tokens_end(books: Books) -> None:
+def test_a_disabled_user_is_signed_out_and_the_tokens_wait(books: Books) -> None:
     sign_in(books, "alice")
     assert not change(books, CLERK, "alice", enabled=False).enabled
-    assert not is_signed_in(books, "alice")
+    assert list(books.records.signins(books.clock())) == []
+    assert {one.user for one in books.records.tokens(books.clock())} == {"alice"}
     assert books.records.kept_running() == frozenset()
     (row,) = books.records.audit()
     assert (row.action, row.target, row.detail) == ("user-disable", "alice", "")
@@ -241,7 +242,8 @@ def test_enabling_ends_what_a_disabling_that_was_cut_short_left(books: Books) ->
     books.accounting.change_user("alice", lambda user: replace(user, enabled=False))
     sign_in(books, "alice")
     assert change(books, CLERK, "alice", enabled=True).enabled
-    assert not is_signed_in(books, "alice")
+    assert list(books.records.signins(books.clock())) == []
+    books.records.remove_tokens("alice")
     sign_in(books, "alice")
     change(books, CLERK, "alice", enabled=True)
     assert is_signed_in(books, "alice")
