@@ -134,6 +134,7 @@ def test_a_session_is_stopped_from_its_page_after_a_question(
 def test_the_whole_way_goes_by_keyboard_alone(open_page: Open) -> None:
     page = open_page()
     page.goto("/login")
+    expect(page.get_by_label("Name")).to_be_focused()
     for word in ("alice", "Tab", "alice-has-a-long-password", "Enter"):
         (page.keyboard.press if word in ("Tab", "Enter") else page.keyboard.type)(word)
     page.wait_for_url("/")

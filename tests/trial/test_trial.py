@@ -17,6 +17,7 @@ from portal import free_port
 from trial.command import LABEL, RUN, Machine, Trial, docker, machine, trial, until, working_in
 
 from control_plane.trial import gateway, processes
+from control_plane.trial.host import pam_service
 from control_plane.trial.locks import held
 from control_plane.trial.places import CLONE
 
@@ -26,6 +27,8 @@ BUILDING_SECONDS = 1800
 
 @pytest.fixture
 def before() -> Machine:
+    with pam_service():  # one that a killed run left goes with this one
+        pass
     return machine()
 
 
