@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from control_plane.domain import labels
+from control_plane.domain import containers, labels
 from control_plane.domain.entities import Grant, Image, Policy, Session, User
 from control_plane.domain.policy import effective
 from control_plane.domain.ports import Plane
-from control_plane.errors import ForbiddenError, InvalidError, NotFoundError, StartError
+from control_plane.errors import FieldError, ForbiddenError, InvalidError, NotFoundError, StartError
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +23,14 @@ class Entry:
     problem: str = ""
 
     @property
+    def unfit(self) -> str:
+        """A sentence on what of the image's labels bars its start, or empty."""
+        return " ".join(labels.problems(self.image)) if self.image else ""
+
+    @property
     def available(self) -> bool:
         """Whether it can be started here: the engine has the image, in a form that we start."""
-        fits = self.image is not None and not labels.is_older(self.image)
-        return fits and not self.problem
+        return self.image is not None and not (self.unfit or self.problem)
 
     @property
     def display_name(self) -> str:
@@ -84,30 +88,32 @@ def startable(plane: Plane, user: User, grant_id: str) -> tuple[Entry, Image]:
     grant = held(plane, user, grant_id)
     _must_be_enabled(plane, user, grant)
     image = plane.engine.image(grant.application.image)
-    if labels.is_older(image):
-        raise StartError(
-            "image-older",
-            f"{image.name} was made for simphony-remote; this version cannot start such images.",
-            "An image of contract 1 bears the label contract=1.",
-        )
     entry = _entry(plane, grant, image)
+    if entry.unfit:
+        raise StartError(
+            "image-unfit",
+            f"The labels of {image.name} bar its start. {entry.unfit}",
+            "Ask whoever made the image; see control-plane image check.",
+        )
+    if refusal := containers.refused_mounts(grant.application, entry.policy, image):
+        raise InvalidError("The policy is refused.", [FieldError("volumes", refusal)])
     resolved = tuple(plane.folders.resolved(one) for one in entry.policy.volumes)
     return replace(entry, policy=replace(entry.policy, volumes=resolved)), image
 
 
-def refused(plane: Plane, policy: Policy) -> str:
-    """Return what of a policy's volumes the host refuses; empty when nothing."""
+def refused(plane: Plane, grant: Grant, image: Image | None) -> str:
+    """Return what of a grant's volumes is refused here, to this image; empty when nothing."""
     try:
-        for volume in policy.volumes:
+        for volume in grant.policy.volumes:
             plane.folders.resolved(volume)
     except InvalidError as error:
         return "; ".join(one.message for one in error.errors) or error.message
-    return ""
+    return containers.refused_mounts(grant.application, grant.policy, image) if image else ""
 
 
 def _entry(plane: Plane, grant: Grant, image: Image | None) -> Entry:
     policy = effective(grant.policy, plane.site.limits)
-    return Entry(grant, image, policy, refused(plane, policy))
+    return Entry(grant, image, policy, refused(plane, grant, image))
 
 
 def _demo(plane: Plane, user: User) -> Sequence[Grant]:

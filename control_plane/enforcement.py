@@ -12,6 +12,7 @@ from datetime import timedelta
 
 from control_plane import rules, sessions, usage
 from control_plane.addresses import next_address
+from control_plane.domain.containers import apart_volume
 from control_plane.domain.entities import Grant, HomeTask, Policy, Session, State
 from control_plane.domain.jobs import Job
 from control_plane.domain.policy import effective, narrowed
@@ -242,11 +243,21 @@ def _retime(plane: Plane, session: Session, was: Policy, now: Policy) -> None:
 
 
 def _settle(plane: Plane, task: HomeTask) -> None:
-    kept = ""
-    if task.action == "archive":
-        path = plane.site.archives / f"{task.user}-{task.at:%Y%m%dT%H%M%SZ}.tar.gz"
-        kept = str(path) if plane.homes.archive(task.volume, path) else "there was none"
-    plane.homes.remove(task.volume)
+    # The home, and what images that start as root had for one.
+    homes = {task.volume: "", apart_volume(task.volume): "-apart"}
+    kept = _archived(plane, task, homes) if task.action == "archive" else ""
+    for volume in homes:
+        plane.homes.remove(volume)
     plane.records.end_home_task(task.volume)
     usage.note_act(plane, task.by, f"home-{task.action}", task.user, detail=kept)
     log.info("home settled user=%s volume=%s action=%s", task.user, task.volume, task.action)
+
+
+def _archived(plane: Plane, task: HomeTask, homes: Mapping[str, str]) -> str:
+    """Archive those of these volumes that there are; `homes` gives what to add to the name."""
+    kept = []
+    for volume, added in homes.items():
+        path = plane.site.archives / f"{task.user}{added}-{task.at:%Y%m%dT%H%M%SZ}.tar.gz"
+        if plane.homes.archive(volume, path):
+            kept.append(str(path))
+    return ", ".join(kept) or "there was none"

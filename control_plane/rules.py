@@ -7,6 +7,7 @@ makes, changes or removes an administrator without holding all that an administr
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
+from control_plane.domain.containers import home_volume
 from control_plane.domain.entities import SCOPES, Policy, Session, User
 from control_plane.domain.names import check_virtual_name, shown
 from control_plane.domain.ports import Books
@@ -123,7 +124,7 @@ def home_of(books: Books, user: User) -> str:
     """Return the engine's volume that is a virtual user's home; empty for a system user."""
     if user.kind != "virtual" or user.uid is None:
         return ""
-    return f"remoteapp-{books.site.realm}-home-{user.uid}"
+    return home_volume(books.site.realm, user.uid)
 
 
 def sentence(error: ControlPlaneError) -> str:

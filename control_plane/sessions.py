@@ -226,6 +226,7 @@ def _record(
         created_at=plane.clock(),
         address=next_address(plane, policy.network or "internet"),
         port=containers.port_of(application, image),
+        strip_path=application.strip_path,
         ready_path=containers.ready_path_of(
             application, image, containers.placeholders(session_id, owner)
         ),

@@ -69,6 +69,8 @@ class ApplicationRow(peewee.Model):
     command = JsonField()
     environment = JsonField()
     ready_path = peewee.CharField()
+    strip_path = peewee.BooleanField()
+    run_as = peewee.CharField()
 
     class Meta:
         table_name = "applications"
@@ -89,6 +91,7 @@ class PolicyRow(peewee.Model):
     app_license = peewee.TextField()
     network = peewee.CharField(null=True)
     max_lifetime = peewee.BigIntegerField(null=True)
+    legacy_home = peewee.BooleanField()
     digest = peewee.CharField(unique=True)
 
     class Meta:

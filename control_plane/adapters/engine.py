@@ -27,7 +27,12 @@ from control_plane.adapters.docker_api import (
     refused,
     translated,
 )
-from control_plane.domain.containers import WORKSPACE, ContainerSpec, HomeMount
+from control_plane.domain.containers import (
+    ROOT_CAPABILITIES,
+    WORKSPACE,
+    ContainerSpec,
+    HomeMount,
+)
 from control_plane.domain.entities import Image, Network, Sample, Volume
 from control_plane.domain.labels import RUN
 from control_plane.domain.ports import Container
@@ -233,31 +238,32 @@ class DockerEngine:
             spec.image,
             command=list(spec.command) or None,
             name=spec.name,
-            user=f"{spec.uid}:{spec.gid}",
+            user="0:0" if spec.as_root else f"{spec.uid}:{spec.gid}",
             environment=dict(spec.environment),
             labels=dict(spec.labels),
             host_config=self._host_config(spec),
             networking_config=self._networking(spec),
-            working_dir=spec.home_directory,
+            working_dir=spec.home_directory or None,
         )["Id"]
         return container
 
     def _host_config(self, spec: ContainerSpec) -> Any:
         return self._api.create_host_config(
             cap_drop=["ALL"],
+            cap_add=list(ROOT_CAPABILITIES) if spec.as_root else None,
             security_opt=["no-new-privileges"],
             init=True,
             mem_limit=spec.memory,
             memswap_limit=spec.memory,  # the same number: no swap
             nano_cpus=self._nano_cpus(spec.cpus),
             pids_limit=spec.pids,
-            group_add=[str(gid) for gid in spec.gids],
+            group_add=[] if spec.as_root else [str(gid) for gid in spec.gids],
             mounts=[
-                *identity.mounts(self._accounts(spec), spec, self._directory),
+                *self._identity(spec),
                 *([_mount(spec.home)] if spec.home else []),
                 *map(_bind, spec.volumes),
             ],
-            tmpfs={} if spec.home else {spec.home_directory: _own_directory(spec)},
+            tmpfs={} if spec.home or spec.as_root else {spec.home_directory: _own_directory(spec)},
             network_mode=self._networks[spec.network],
             dns=[_NO_RESOLVER] if spec.network == "none" else None,
             log_config={"Type": "json-file", "Config": {"max-size": "10m", "max-file": "2"}},
@@ -266,6 +272,11 @@ class DockerEngine:
     def _networking(self, spec: ContainerSpec) -> Any:
         endpoint = EndpointConfig("1.41", ipv4_address=spec.address)
         return NetworkingConfig({self._networks[spec.network]: endpoint})
+
+    def _identity(self, spec: ContainerSpec) -> Sequence[Mount]:
+        if spec.as_root:  # it makes the user itself
+            return ()
+        return identity.mounts(self._accounts(spec), spec, self._directory)
 
     def _accounts(self, spec: ContainerSpec) -> identity.Accounts:
         if spec.image not in self._identities:

@@ -34,6 +34,7 @@ class SessionRow(peewee.Model):
     policy = JsonField(null=True)
     cut_off = peewee.BooleanField()
     warned = peewee.BooleanField()
+    strip_path = peewee.BooleanField()
 
     class Meta:
         table_name = "sessions"

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import click
 
+from control_plane.domain.applications import RUN_AS
 from control_plane.domain.names import shown
 from control_plane.domain.policy_fields import NETWORKS, SHARES
 from control_plane.errors import NotFoundError
@@ -28,6 +29,11 @@ keep_running = click.option(
 def application_flags(verb: F) -> F:
     """Give a verb one flag for each field of an application but its image."""
     return _with(_APPLICATION, verb)
+
+
+def serving_flags(verb: F) -> F:
+    """Give a verb the flags of an application for images that declare nothing."""
+    return _with(_SERVING, verb)
 
 
 def change_flags(verb: F) -> F:
@@ -127,10 +133,12 @@ def _licence(_ctx: click.Context, _param: click.Parameter, text: str | None) -> 
     return sys.stdin.readline().rstrip("\r\n") if text == "-" else text
 
 
-_APPLICATION = (
+_SHOWING = (
     click.option("--display-name", metavar="TEXT", help="Its name in the catalogue."),
     click.option("--description", metavar="TEXT", help="What it is for."),
     click.option("--category", metavar="TEXT", help="Where in the catalogue it stands."),
+)
+_SERVING = (
     click.option("--port", type=int, help="Where it serves HTTP."),
     click.option(
         "--command", metavar="WORDS", callback=_words, help="What to run, as one types it."
@@ -144,7 +152,16 @@ _APPLICATION = (
         help="A variable; repeatable.",
     ),
     click.option("--ready-path", metavar="PATH", help="A path that answers 2xx once usable."),
+    click.option(
+        "--strip-path/--no-strip-path",
+        default=None,
+        help="It sees the path below the session's: for what knows no base path.",
+    ),
+    click.option(
+        "--run-as", type=click.Choice(RUN_AS), help="Whom an image without our labels starts as."
+    ),
 )
+_APPLICATION = (*_SHOWING, *_SERVING)
 _FORGETTING = (
     click.option("--no-port", is_flag=True, help="Where it serves is what the image says."),
     click.option("--no-env", multiple=True, metavar="NAME", help="Forget a variable; repeatable."),
@@ -185,5 +202,10 @@ _POLICY = (
         metavar="TIME",
         callback=_seconds,
         help="How long it runs, such as 90m or 8h; 0: no end.",
+    ),
+    click.option(
+        "--legacy-home/--no-legacy-home",
+        default=None,
+        help="An image that starts as root gets the real home and writable volumes: a risk.",
     ),
 )

@@ -17,9 +17,9 @@ from control_plane.cli.flags import (
     change_flags,
 )
 from control_plane.cli.remoteappdb_grant import GRANT_COLUMNS, application_of, grant_row
-from control_plane.cli.remoteappdb_open import actor, check_image, opened, verify_flag
+from control_plane.cli.remoteappdb_open import actor, caution, check_image, opened, verify_flag
 from control_plane.cli.tables import Form, listing, show
-from control_plane.domain import applications
+from control_plane.domain import applications, cautions
 from control_plane.domain.entities import Application
 from control_plane.domain.names import shown
 
@@ -32,6 +32,8 @@ _COLUMNS = (
     "command",
     "environment",
     "ready_path",
+    "strip_path",
+    "run_as",
     "id",
 )
 
@@ -49,10 +51,10 @@ def app() -> None:
 def create(ctx: click.Context, /, image: str, *, verify: bool, **flags: Any) -> None:
     """Add the application of an IMAGE."""
     made = applications.parse({"image": image, **application_fields(flags)})
-    if verify:
-        check_image(ctx, image)
+    found = check_image(ctx, image) if verify else None
     administration.create_application(opened(ctx), actor(), made)
     click.echo(f"Created the application {shown(image)}.")
+    caution(cautions.of_application(made, found))
 
 
 @app.command()
@@ -67,16 +69,16 @@ def change(
     """Change the application of IMAGE; what is not named stays. Its grants stay."""
     changes, books = application_changes({"image": new_image, **flags}), opened(ctx)
     found = application_of(books, image)
-    if new_image is not None and verify:
-        check_image(ctx, new_image)
+    running = check_image(ctx, new_image) if new_image is not None and verify else None
     fields: dict[str, Any] = {}
 
     def fill(present: Application) -> None:
         # Within the transaction: nobody sets a variable between this look and the change.
         fields.update(changes(present.environment))
 
-    administration.change_application(books, actor(), found.id, fields, fill)
+    changed = administration.change_application(books, actor(), found.id, fields, fill)
     click.echo(f"Changed the application {shown(image)}.")
+    caution(cautions.of_application(changed, running))
 
 
 @app.command("list")

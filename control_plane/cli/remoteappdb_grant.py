@@ -11,9 +11,9 @@ import click
 
 from control_plane import administration
 from control_plane.cli.flags import keep_running, policy_fields, policy_flags
-from control_plane.cli.remoteappdb_open import actor, check_image, opened, verify_flag
+from control_plane.cli.remoteappdb_open import actor, caution, check_image, opened, verify_flag
 from control_plane.cli.tables import Form, joined
-from control_plane.domain import policy
+from control_plane.domain import cautions, policy
 from control_plane.domain.entities import Application, Grant, Grantee, Policy
 from control_plane.domain.names import shown
 from control_plane.domain.policy_fields import CHECKS
@@ -26,7 +26,6 @@ GRANT_COLUMNS = (
     *("has_app_license" if name == "app_license" else name for name in CHECKS),
 )
 _LATER = (
-    click.option("--legacy-home", is_flag=True, default=None, hidden=True),
     click.option("--gpus", hidden=True),
     click.option("--idle-timeout", hidden=True),
     click.option("--idle-action", hidden=True),
@@ -69,10 +68,10 @@ def grant(  # noqa: PLR0913 - whom, of what
     grantee = _grantee(user, group, everyone=everyone)
     allowed, books = policy.parse(policy_fields(flags)), opened(ctx)
     application = application_of(books, image)
-    if verify:
-        check_image(ctx, image)
+    found = check_image(ctx, image) if verify else None
     made = administration.grant(books, actor(), grantee, application.id, allowed)
     click.echo(made.id)
+    caution(cautions.of_policy(allowed, application, found))
 
 
 @click.command()

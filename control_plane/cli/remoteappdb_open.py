@@ -7,6 +7,7 @@ it, and follows no link that stands in their place.
 
 import os
 import pwd
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +20,7 @@ from control_plane.adapters.database import database_file, make_file, shown_url
 from control_plane.adapters.migrations import migrate
 from control_plane.adapters.pam_host import PamHost
 from control_plane.adapters.passwords import Argon2Passwords
+from control_plane.domain.entities import Image
 from control_plane.domain.names import shown
 from control_plane.domain.ports import Books
 from control_plane.domain.roles import Actor
@@ -90,19 +92,25 @@ def must_know_realm(ctx: click.Context) -> None:
         )
 
 
-def check_image(ctx: click.Context, image: str) -> None:
-    """Raise unless the engine has the image."""
+def check_image(ctx: click.Context, image: str) -> Image:
+    """Return the image; raise unless the engine has it."""
     # The SDK takes longer to load than most verbs take to run.
     from control_plane.adapters.engine import DockerEngine  # noqa: PLC0415
 
     host = _settings(ctx).engine.host
     try:
-        DockerEngine(KEEPER, host or None, timeout=10).image(image)
+        return DockerEngine(KEEPER, host or None, timeout=10).image(image)
     except ImageMissingError as error:
         raise ControlPlaneError(
             f"The engine does not have the image {shown(image)}.",
             "Pull or build it first, or go on all the same with --no-verify.",
         ) from error
+
+
+def caution(sentences: Sequence[str]) -> None:
+    """Print on standard error what was done and has a catch."""
+    for one in sentences:
+        click.echo(one, err=True)
 
 
 def _database(ctx: click.Context) -> str | None:

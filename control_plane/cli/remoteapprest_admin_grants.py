@@ -27,6 +27,7 @@ from control_plane.domain.policy_fields import CHECKS
 
 _GRANTS = "/admin/grants"
 _SEE_GRANTS = "See remoteapprest admin grant list."
+_LONGEST = 1000
 _SEE_ALL = "See remoteapprest admin user list, group list and app list."
 _COLUMNS = ("id", "granted_to", "image", "policy", "problem")
 _DEFAULTS = click.Choice([name.replace("_", "-") for name in CHECKS])
@@ -78,8 +79,7 @@ def create_grant(  # noqa: PLR0913 - one parameter a flag
     policy, found = policy_fields(flags), portal(ctx)
     body = {**grantee, "application": application_id(found, application), "policy": policy}
     made = content(ask(found, "POST", _GRANTS, hint=_SEE_ALL, json=body))
-    if made["problem"]:
-        click.echo(shown(made["problem"]), err=True)
+    _warn(made)
     tell(made, shown(made["id"]), as_json=as_json)
 
 
@@ -104,6 +104,7 @@ def change_grant(
         raise click.UsageError("Nothing to change was named.")
     path, body = f"{_GRANTS}/{segment(grant_id)}", {"policy": policy}
     made = content(ask(portal(ctx), "PATCH", path, hint=_SEE_GRANTS, json=body))
+    _warn(made)
     tell(made, f"Changed the grant {shown(grant_id)}.", as_json=as_json)
 
 
@@ -120,6 +121,11 @@ def remove_grant(
     ask(portal(ctx), "DELETE", path, hint=_SEE_GRANTS, params=wanted)
     removed = {"id": grant_id, "removed": True}
     tell(removed, f"Took the grant {shown(grant_id)} back.", as_json=as_json)
+
+
+def _warn(grant: Json) -> None:
+    for one in filter(None, (grant["problem"], *grant["warnings"])):
+        click.echo(shown(one, _LONGEST), err=True)
 
 
 def _grantee(grant: Json) -> str:

@@ -17,6 +17,7 @@ LONGEST_DESCRIPTION = 4000
 PORTS = (1, 65535)
 MOST_WORDS = 100
 MOST_VARIABLES = 100
+RUN_AS = ("user", "root")
 LONGEST_BLOCK = 32 * 1024  # bytes of all words, or of all variables
 _IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]{0,254}", re.ASCII)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,254}", re.ASCII)
@@ -25,7 +26,7 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,254}", re.ASCII)
 def parse(fields: Mapping[str, object], application_id: str = "") -> Application:
     """Return the application of these fields; InvalidError names every bad one.
 
-    None is as good as absent. `strip_path: false` and `run_as: user` may stand there.
+    None is as good as absent.
     """
     errors = [
         FieldError(name, problem) for name in fields if (problem := _problem(name, fields[name]))
@@ -35,9 +36,7 @@ def parse(fields: Mapping[str, object], application_id: str = "") -> Application
     if errors:
         image = shown(str(fields.get("image", "")))
         raise InvalidError(f"The application {image} is refused.", errors)
-    given = {
-        name: value for name, value in fields.items() if value is not None and name not in _FIXED
-    }
+    given = {name: value for name, value in fields.items() if value is not None}
     if "command" in given:
         given["command"] = tuple(cast("list[str]", given["command"]))
     if "environment" in given:
@@ -108,12 +107,12 @@ def _ready_path(value: object) -> str:
     return ""
 
 
-def _not_stripped(value: object) -> str:
-    return "" if value is False else "not supported by this version yet; false is"
+def _truth(value: object) -> str:
+    return "" if isinstance(value, bool) else "must be true or false"
 
 
-def _as_user(value: object) -> str:
-    return "" if value == "user" else "not supported by this version yet; user is"
+def _run_as(value: object) -> str:
+    return "" if value in RUN_AS else f"must be one of {', '.join(RUN_AS)}"
 
 
 def _is_text(value: object) -> bool:
@@ -128,7 +127,6 @@ def _too_long(texts: Any) -> str:
     return "" if size <= LONGEST_BLOCK else f"must have at most {LONGEST_BLOCK} bytes in all"
 
 
-_FIXED = ("strip_path", "run_as")
 _CHECKS: Mapping[str, Callable[[object], str]] = {
     "image": _image,
     "display_name": _text(LONGEST),
@@ -138,6 +136,6 @@ _CHECKS: Mapping[str, Callable[[object], str]] = {
     "command": _command,
     "environment": _environment,
     "ready_path": _ready_path,
-    "strip_path": _not_stripped,
-    "run_as": _as_user,
+    "strip_path": _truth,
+    "run_as": _run_as,
 }

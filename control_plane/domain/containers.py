@@ -1,6 +1,5 @@
 """From a session to what the engine is asked to run: pure, compared word for word in tests."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -17,7 +16,8 @@ from control_plane.domain.entities import (
 from control_plane.domain.names import container_login
 
 WORKSPACE = "/workspace"
-_PORT = re.compile(r"[1-9][0-9]{0,3}|[1-5][0-9]{4}", re.ASCII)
+# What the entry point of simphony-remote's images does as root, and no more (proved one by one).
+ROOT_CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "KILL", "SETGID", "SETUID")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,8 @@ class ContainerSpec:
     """Everything the engine needs for one container; `memory` is in bytes.
 
     `environment` may hold a secret, so it stands in no message. A volume's source is resolved.
+    `as_root`: it starts as root with ROOT_CAPABILITIES, where it likes (`home_directory` is empty),
+    and the other numbers say for whom.
     """
 
     name: str
@@ -45,6 +47,7 @@ class ContainerSpec:
     gids: tuple[int, ...]
     login: str
     home_directory: str
+    as_root: bool
     home: HomeMount | None
     volumes: tuple[Volume, ...]
     network: Network
@@ -56,15 +59,50 @@ class ContainerSpec:
 
 def port_of(application: Application, image: Image) -> int:
     """Return the port the application serves: its own field, the image's label, or 8888."""
-    declared = labels.label(image, "port")
-    return application.port or (int(declared) if _PORT.fullmatch(declared) else labels.DEFAULT_PORT)
+    return application.port or labels.port(image)
 
 
 def ready_path_of(application: Application, image: Image, values: Mapping[str, str]) -> str:
-    """Return the path that answers 2xx once usable; one without a first slash is the session's."""
-    base = values["base_path"]
+    """Return the path that answers 2xx once usable; one without a first slash is the session's.
+
+    It is the path that the application sees: with `strip_path` the session's is the root.
+    """
+    base = "" if application.strip_path else values["base_path"]
     path = _filled(application.ready_path or labels.label(image, "ready-path"), values)
     return path if path.startswith("/") else f"{base}/{path}"
+
+
+def runs_as_root(application: Application, image: Image) -> bool:
+    """Whether its process starts as root: in an older image, or a foreign one that has to."""
+    kind = labels.kind(image)
+    return kind == "older" or (kind == "foreign" and application.run_as == "root")
+
+
+def refused_mounts(application: Application, policy: Policy, image: Image) -> str:
+    """Return what the policy mounts and this image may not have; empty when nothing.
+
+    Root in it could set modes of the host's files, or leave one there that is set-uid.
+    """
+    if policy.legacy_home or not runs_as_root(application, image):
+        return ""
+    targets = [volume.target for volume in policy.volumes if volume.mode == "rw"]
+    if not targets:
+        return ""
+    return (
+        f"It starts as root, so it may not write to {targets[0]} of this machine: "
+        "the volume must be ro, or the policy say legacy_home."
+    )
+
+
+def home_volume(realm: str, uid: int) -> str:
+    """Return the engine's name of the volume that is a virtual user's home."""
+    return f"remoteapp-{realm}-home-{uid}"
+
+
+def apart_volume(home: str) -> str:
+    """Return the engine's name of what images that start as root get in place of that volume."""
+    realm, _, uid = home.rpartition("-home-")
+    return f"{realm}-apart-{uid}"
 
 
 def placeholders(session_id: str, owner: str) -> dict[str, str]:
@@ -83,8 +121,8 @@ def spec(  # noqa: PLR0913 - the six things a container is made of
     realm: str,
 ) -> ContainerSpec:
     """Return the container of a session; `policy` has no None left, its volumes are resolved."""
-    login = container_login(person.name)
-    home_directory = WORKSPACE if policy.allow_home else f"/home/{login}"
+    login, as_root = container_login(person.name), runs_as_root(application, image)
+    home_directory = "" if as_root else WORKSPACE if policy.allow_home else f"/home/{login}"
     values = placeholders(session.id, session.owner)
     return ContainerSpec(
         name=f"remoteapp-{realm}-{session.id}",
@@ -101,7 +139,7 @@ def spec(  # noqa: PLR0913 - the six things a container is made of
             "USER_UID": str(person.uid),
             "USER_GID": str(person.gid),
             "USER_GIDS": ",".join(str(gid) for gid in person.gids),
-            "HOME": home_directory,
+            **({"HOME": home_directory} if home_directory else {}),
         },
         labels=labels.of_session(session, realm),
         uid=person.uid,
@@ -109,7 +147,8 @@ def spec(  # noqa: PLR0913 - the six things a container is made of
         gids=person.gids,
         login=login,
         home_directory=home_directory,
-        home=HomeMount(person.home, person.home_is_volume) if policy.allow_home else None,
+        as_root=as_root,
+        home=_home(policy, person, realm, apart=as_root and not policy.legacy_home),
         volumes=policy.volumes,
         network=policy.network or "internet",
         address=session.address,
@@ -117,6 +156,14 @@ def spec(  # noqa: PLR0913 - the six things a container is made of
         cpus=policy.cpus or 0.0,
         pids=policy.pids or 0,
     )
+
+
+def _home(policy: Policy, person: Person, realm: str, *, apart: bool) -> HomeMount | None:
+    if not policy.allow_home:
+        return None
+    if apart:
+        return HomeMount(apart_volume(home_volume(realm, person.uid)), is_volume=True)
+    return HomeMount(person.home, person.home_is_volume)
 
 
 def _filled(text: str, values: Mapping[str, str]) -> str:

@@ -13,6 +13,7 @@ UserKind = Literal["system", "virtual"]
 AppType = Literal["vncapp", "webapp"]
 Share = Literal["none", "view", "control"]
 Network = Literal["internet", "none"]
+RunAs = Literal["user", "root"]
 Source = Literal["pam", "virtual", "oidc", "github", "world"]
 SCOPES = ("sessions:read", "sessions:write", "shares:write", "admin:read", "admin:write")
 
@@ -54,6 +55,8 @@ class Application:
     command: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     ready_path: str = ""
+    strip_path: bool = False
+    run_as: RunAs = "user"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,8 @@ class Volume:
 class Policy:
     """What a started application may do; None means the default of the settings.
 
-    `max_lifetime` is in seconds, 0 for no end. `app_license` is a secret.
+    `max_lifetime` is in seconds, 0 for no end. `app_license` is a secret. `legacy_home` lifts
+    what keeps an image that starts as root from what is the host's.
     """
 
     allow_home: bool = False
@@ -87,6 +91,7 @@ class Policy:
     network: Network | None = None
     max_sessions: int | None = None
     max_lifetime: int | None = None
+    legacy_home: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +183,8 @@ class Session:
     """One running application of one user; `id` is 32 hex digits and never an authorisation.
 
     `policy` is what it was started under, complete and without the licence; None where only a
-    container's labels told of it. `cut_off`: it computes on and nobody may enter.
+    container's labels told of it. `cut_off`: it computes on and nobody may enter. `strip_path`:
+    the application sees the path below the session's.
     """
 
     id: str
@@ -203,6 +209,7 @@ class Session:
     policy: Policy | None = None
     cut_off: bool = False
     warned: bool = False
+    strip_path: bool = False
 
     @property
     def living(self) -> bool:

@@ -1,25 +1,38 @@
 """The labels of images (read) and of containers (written and read back).
 
-Invariant: a session can be rebuilt from its container's labels alone.
+Invariant: a session can be rebuilt from its container's labels alone; labels that nobody can read
+bar the start of their image and nothing else.
 """
 
 import base64
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, fields
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, Literal, cast
 from urllib.parse import quote
 
 from control_plane.domain.entities import AppType, Image, Session, State
+from control_plane.domain.names import shown
 
+Kind = Literal["contract", "older", "foreign"]
 IMAGE = "eu.simphony-project.docker."
 RUN = IMAGE + "runinfo."
 DEFAULT_PORT = 8888
 CONTRACT = "1"
 RESOLUTION = frozenset({"env.x11-width", "env.x11-height", "env.x11-depth"})
 STARTUP_FILE = "env.startupdata"
-_REBUILT = ("application", "image", "type", "port", "ready_path", "options", "address")
+_REBUILT = (
+    *("application", "image", "type", "port", "ready_path", "options", "address"),
+    "strip_path",
+)
+_TYPES = ("vncapp", "webapp")
+_PORT = re.compile(r"[1-9][0-9]{0,4}", re.ASCII)
+_LAST_PORT = 65535
+_VARIABLE = re.compile(r"env\.[A-Za-z][A-Za-z0-9_-]{0,99}", re.ASCII)
+_PATH = re.compile(r"[!-~]{0,255}", re.ASCII)
+_PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def label(image: Image, name: str) -> str:
@@ -27,10 +40,22 @@ def label(image: Image, name: str) -> str:
     return image.labels.get(IMAGE + name, "").strip()
 
 
-def is_older(image: Image) -> bool:
-    """Whether the image was made for simphony-remote: labels of ours, but not of contract 1."""
-    ours = any(name.startswith(IMAGE) for name in image.labels)
-    return ours and label(image, "contract") != CONTRACT
+def kind(image: Image) -> Kind:
+    """Return what the image was made for: our contract, simphony-remote, or nothing of ours."""
+    if not any(name.startswith(IMAGE) for name in image.labels):
+        return "foreign"
+    return "contract" if IMAGE + "contract" in image.labels else "older"
+
+
+def problems(image: Image) -> tuple[str, ...]:
+    """Return a sentence for each label that bars the start; none for an image without labels."""
+    return tuple(_problems(image))
+
+
+def port(image: Image) -> int:
+    """Return the port that the image declares, or 8888 where it declares none that could be."""
+    declared = label(image, "port")
+    return int(declared) if _is_port(declared) else DEFAULT_PORT
 
 
 def app_type(image: Image) -> AppType:
@@ -50,11 +75,12 @@ def declared_options(image: Image) -> tuple[str, ...]:
 
 
 def icon(image: Image) -> bytes | None:
-    """Return the image's 128-pixel PNG; None when there is none or it does not decode."""
+    """Return the image's 128-pixel PNG; None when there is none or it is no PNG."""
     try:
-        return base64.b64decode(label(image, "icon_128"), validate=True) or None
+        decoded = base64.b64decode("".join(label(image, "icon_128").split()), validate=True)
     except ValueError:
         return None
+    return decoded if decoded.startswith(_PNG) else None
 
 
 def base_path(owner: str, session_id: str) -> str:
@@ -82,6 +108,27 @@ def of_session(session: Session, realm: str) -> dict[str, str]:
     }
 
 
+def _problems(image: Image) -> Iterator[str]:
+    contract, said, declared = (label(image, one) for one in ("contract", "type", "port"))
+    if kind(image) == "contract" and contract != CONTRACT:
+        yield f"Its contract version is {shown(contract)}; this portal knows {CONTRACT}."
+    if said and said not in _TYPES:
+        yield f"Its type is {shown(said)}; there are {' and '.join(_TYPES)}."
+    if declared and not _is_port(declared):
+        yield f"Its port is {shown(declared)}; it must be a number from 1 to {_LAST_PORT}."
+    if not _PATH.fullmatch(label(image, "ready-path")):
+        yield "Its ready-path is no path of at most 255 printable characters without a space."
+    if label(image, "icon_128") and icon(image) is None:
+        yield "Its icon_128 is not the base64 of a PNG."
+    for name in sorted(one.removeprefix(IMAGE) for one in image.labels if one.startswith(IMAGE)):
+        if name.startswith("env.") and not _VARIABLE.fullmatch(name):
+            yield f"Its label {shown(name)} names no variable: letters, digits, - and _ do."
+
+
+def _is_port(text: str) -> bool:
+    return bool(_PORT.fullmatch(text)) and int(text) <= _LAST_PORT
+
+
 def to_session(labels: Mapping[str, str], container_id: str) -> Session:
     """Rebuild a starting session from its container's labels; ValueError when they lack."""
     try:
@@ -94,7 +141,7 @@ def to_session(labels: Mapping[str, str], container_id: str) -> Session:
             state=State.STARTING,
             container_id=container_id,
             created_at=datetime.fromisoformat(kept.pop("created_at")),
-            **{name: kept[name] for name in known},
+            **{name: kept[name] for name in known if name in kept},
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(

@@ -67,6 +67,8 @@ def narrowed(was: Policy, now: Policy) -> str:
     """
     if was.allow_home and not now.allow_home:
         return "the home"
+    if was.legacy_home and not now.legacy_home:
+        return "the legacy home"
     lost = [volume for volume in was.volumes if not _covered(volume, now.volumes)]
     if lost:
         return f"the volume at {lost[0].target}"

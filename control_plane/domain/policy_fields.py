@@ -18,7 +18,7 @@ SESSIONS = (1, 1000)
 YEAR = 366 * 24 * 3600
 LONGEST_LICENSE = 4096
 MOST_VOLUMES = 20
-LATER = ("legacy_home", "gpus", "idle_timeout", "idle_action")
+LATER = ("gpus", "idle_timeout", "idle_action")
 _SIZE = re.compile(r"(\d{1,15})([kmgt]?)b?", re.ASCII | re.IGNORECASE)
 _UNITS = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}
 
@@ -89,4 +89,5 @@ CHECKS: Mapping[str, Callable[[object], str]] = {
     "network": _one_of(NETWORKS),
     "max_sessions": _whole(*SESSIONS),
     "max_lifetime": _whole(0, YEAR),
+    "legacy_home": _truth,
 }

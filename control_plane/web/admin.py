@@ -15,7 +15,7 @@ from starlette.responses import Response
 
 from control_plane import administration, catalogue
 from control_plane.domain import applications as fields_of_applications
-from control_plane.domain import labels
+from control_plane.domain import cautions, labels
 from control_plane.domain import policy as policies
 from control_plane.domain.entities import Application, Grant, Grantee, Group, Image, User
 from control_plane.errors import (
@@ -176,7 +176,8 @@ def grants(call: Call) -> Response:
     """GET /admin/grants."""
     wanted = cast("schemas.GrantFilter", call.query)
     found = [one for one in call.plane.accounting.grants() if _is_wanted_grant(wanted, one)]
-    items = [_grant(call, one) for one in part(wanted, found)]
+    images = _images(call)
+    items = [_grant(call, one, images) for one in part(wanted, found)]
     return render.answer(schemas.GrantList(items=items, total=len(found)))
 
 
@@ -188,7 +189,7 @@ def create_grant(call: Call) -> Response:
         made = administration.grant(
             call.plane.books, call.actor, grantee, body.application, policies.parse(fields)
         )
-    return _created(call, "grants", made.id, made, _grant(call, made))
+    return _created(call, "grants", made.id, made, _grant(call, made, _images(call)))
 
 
 def show_grant(call: Call) -> Response:
@@ -196,7 +197,7 @@ def show_grant(call: Call) -> Response:
     grant = call.plane.accounting.grant(call.path["id"])
     if grant is None:
         raise NotFoundError("There is no such grant.")
-    return _shown(call, grant, _grant(call, grant))
+    return _shown(call, grant, _grant(call, grant, _images(call)))
 
 
 def change_grant(call: Call) -> Response:
@@ -206,7 +207,7 @@ def change_grant(call: Call) -> Response:
         changed = administration.change_grant(
             call.plane.books, call.actor, call.path["id"], fields, etags.precondition(call)
         )
-    return _shown(call, changed, _grant(call, changed))
+    return _shown(call, changed, _grant(call, changed, _images(call)))
 
 
 def revoke_grant(call: Call) -> Response:
@@ -299,7 +300,8 @@ def _group(group: Group) -> schemas.GroupAnswer:
 def _application(
     application: Application, images: Mapping[str, Image] | None
 ) -> schemas.AdminApplicationAnswer:
-    warnings = _warnings(application.image, images)
+    image = (images or {}).get(application.image)
+    warnings = _barred(image, images) + cautions.of_application(application, image)
     return schemas.AdminApplicationAnswer.model_validate(
         {**asdict(application), "warnings": warnings}
     )
@@ -313,17 +315,17 @@ def _images(call: Call) -> Mapping[str, Image] | None:
         return None
 
 
-def _warnings(name: str, images: Mapping[str, Image] | None) -> list[str]:
+def _barred(image: Image | None, images: Mapping[str, Image] | None) -> list[str]:
     if images is None:
         return ["The container engine does not answer, so its image was not looked for."]
-    if name not in images:
+    if image is None:
         return ["This machine does not have its image."]
-    older = "Its image was made for simphony-remote, which this version does not start."
-    return [older] if labels.is_older(images[name]) else []
+    return list(labels.problems(image))
 
 
-def _grant(call: Call, grant: Grant) -> schemas.GrantAnswer:
+def _grant(call: Call, grant: Grant, images: Mapping[str, Image] | None) -> schemas.GrantAnswer:
     kind, name = grant.grantee.kind, grant.grantee.name
+    image = (images or {}).get(grant.application.image)
     return schemas.GrantAnswer(
         id=grant.id,
         user=name if kind == "user" else None,
@@ -332,5 +334,6 @@ def _grant(call: Call, grant: Grant) -> schemas.GrantAnswer:
         application=grant.application.id,
         image=grant.application.image,
         policy=schemas.StoredPolicyAnswer.model_validate(render.policy_fields(grant.policy)),
-        problem=catalogue.refused(call.plane, grant.policy),
+        problem=catalogue.refused(call.plane, grant, image),
+        warnings=cautions.of_policy(grant.policy, grant.application, image),
     )

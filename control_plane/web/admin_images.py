@@ -47,6 +47,8 @@ class ImageAnswer(Answer):
     ui_name: str
     description: str
     options: list[str] = Field(description="What a user may choose at the start.")
+    kind: labels.Kind = Field(description="What it was made for; `older`: simphony-remote.")
+    problems: list[str] = Field(description="What of its labels bars its start.")
     sessions: list[str] = Field(description="Ids of the sessions that run from the image.")
     applications: list[str] = Field(description="Ids of the applications that name it.")
 
@@ -125,6 +127,8 @@ def _image(entry: images.Entry) -> ImageAnswer:
         ui_name=labels.label(image, "ui_name"),
         description=labels.label(image, "description"),
         options=list(labels.declared_options(image)),
+        kind=labels.kind(image),
+        problems=list(labels.problems(image)),
         sessions=[one.id for one in entry.sessions],
         applications=[one.id for one in entry.applications],
     )

@@ -178,9 +178,9 @@ class ChangeApplication(Body):
     command: list[str] = Field(default=[])
     environment: dict[str, str] = Field(default={})
     ready_path: Word = ""
-    strip_path: bool = Field(default=False, description="`true` is not supported yet.")
+    strip_path: bool = Field(default=False, description="It sees the path below the session's.")
     run_as: Literal["user", "root"] = Field(
-        default="user", description="`root` is not supported yet."
+        default="user", description="Of an image without labels of ours."
     )
 
 
@@ -202,9 +202,9 @@ class AdminApplicationAnswer(Answer):
     command: list[str]
     environment: dict[str, str]
     ready_path: str
-    strip_path: Literal[False] = False
-    run_as: Literal["user"] = "user"
-    warnings: list[str] = Field(description="Why it could not be started just now.")
+    strip_path: bool
+    run_as: Literal["user", "root"]
+    warnings: list[str] = Field(description="What bars its start just now, or has a catch.")
 
 
 class AdminApplicationList(Answer):
@@ -266,6 +266,10 @@ class PolicyFields(Body):
     max_lifetime: Any = _or_null(
         type="integer", minimum=0, maximum=YEAR, description="Seconds; 0: no end."
     )
+    legacy_home: Any = _or_null(
+        type="boolean",
+        description="An image that starts as root gets the real home and writable volumes.",
+    )
 
 
 class CreateGrant(Body):
@@ -304,6 +308,7 @@ class StoredPolicyAnswer(Answer):
     network: Literal["internet", "none"] | None
     max_sessions: int | None
     max_lifetime: int | None = Field(description="0: no end.")
+    legacy_home: bool
 
 
 class GrantAnswer(Answer):
@@ -317,6 +322,7 @@ class GrantAnswer(Answer):
     image: str
     policy: StoredPolicyAnswer
     problem: str = Field(description="Why a volume is refused, so that it cannot be started.")
+    warnings: list[str] = Field(description="What the policy lifts, and the risk of it.")
 
 
 class GrantList(Answer):

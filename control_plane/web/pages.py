@@ -75,4 +75,4 @@ def _cards(plane: Plane, caller: Caller) -> list[Card]:
     ]
     # What runs comes first: on a small screen it would lie below everything else.
     found.sort(key=lambda one: not one.sessions)
-    return [Card(one, words.KINDS[one.type], words.facts(one.policy)) for one in found]
+    return [Card(one, words.KINDS[one.type], words.facts(one)) for one in found]

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from control_plane import catalogue
-from control_plane.domain import labels, options
+from control_plane.domain import cautions, labels, options
 from control_plane.domain.entities import Policy, Session
 from control_plane.domain.names import shown
 from control_plane.domain.policy import as_fields
@@ -103,6 +103,7 @@ def application(plane: Plane, entry: catalogue.Entry, owner: str) -> schemas.App
         icon_url=f"/api/v1/applications/{entry.grant.id}/icon",
         available=entry.available,
         problem=words.problem(entry),
+        warnings=cautions.for_user(entry.grant.application, entry.policy, image),
         policy=policy(entry.policy),
         options=list(options.offered_options(image, entry.policy)) if image else [],
         sessions=sessions(plane, [one for one in running if one.grant_id == entry.grant.id]),

@@ -154,6 +154,7 @@ class PolicyAnswer(Answer):
     network: Literal["internet", "none"]
     max_sessions: int
     max_lifetime: int = Field(description="0: no end.")
+    legacy_home: bool
 
 
 class ApplicationAnswer(Answer):
@@ -170,6 +171,7 @@ class ApplicationAnswer(Answer):
         description="False where the engine lacks the image or we cannot start it."
     )
     problem: str = Field(description="Why it cannot be started here; empty where it can.")
+    warnings: list[str] = Field(description="Where it differs from other applications.")
     policy: PolicyAnswer
     options: list[str]
     sessions: list[SessionAnswer]

@@ -1,7 +1,7 @@
 """What a policy allows, in words for people."""
 
 from control_plane.catalogue import Entry
-from control_plane.web.schemas import PolicyAnswer
+from control_plane.web.schemas import ApplicationAnswer, PolicyAnswer
 
 KINDS = {"vncapp": "Desktop", "webapp": "Web application"}
 _HOME = "Your files are at /workspace."
@@ -11,13 +11,14 @@ _SPANS = (("d", 24 * 3600), ("h", 3600), ("min", 60))
 _UNITS = (("TiB", 1024**4), ("GiB", 1024**3), ("MiB", 1024**2))
 
 
-def facts(policy: PolicyAnswer) -> list[str]:
+def facts(application: ApplicationAnswer) -> list[str]:
     """Return what a started application gets: sentences on files, on limits, on the rest."""
+    policy = application.policy
     volumes = [_mounted(one) for one in policy.volumes]
     more = [f"It also has {', '.join(volumes)}."] if volumes else []
     more += [_NO_NETWORK] if policy.network == "none" else []
     more += [f"It ends after {lasting(policy.max_lifetime)}."] if policy.max_lifetime else []
-    return [_HOME if policy.allow_home else _NO_HOME, _limits(policy), *more]
+    return [_HOME if policy.allow_home else _NO_HOME, _limits(policy), *more, *application.warnings]
 
 
 def problem(entry: Entry) -> str:
@@ -25,6 +26,8 @@ def problem(entry: Entry) -> str:
 
     Where on the host a volume lies is the administrators' to read.
     """
+    if entry.unfit:
+        return f"Its image {entry.name} cannot be started. {entry.unfit}"
     if entry.problem:
         return "What it is to mount of this machine cannot be mounted."
     return "" if entry.available else f"Its image {entry.name} cannot be started on this machine."

@@ -130,6 +130,7 @@ def spec(engine: Engine, realm: str, **changes: object) -> ContainerSpec:
         gids=(20003,),
         login="alice",
         home_directory="/home/alice",
+        as_root=False,
         home=None,
         volumes=(),
         network="internet",
@@ -263,6 +264,22 @@ def test_a_container_has_the_limits_and_nothing_more(
     status = api.containers.get(container).exec_run("cat /proc/self/status").output.decode()
     assert "NoNewPrivs:\t1" in status
     assert "CapBnd:\t0000000000000000" in status
+
+
+def test_what_starts_as_root_has_six_capabilities_and_makes_the_user_itself(
+    docker_engine: DockerEngine, api: docker.DockerClient
+) -> None:
+    home = HomeMount(f"{docker_engine.realm}-apart", is_volume=True)
+    wanted = spec(docker_engine, docker_engine.realm, as_root=True, home_directory="", home=home)
+    inside = api.containers.get(docker_engine.run(wanted))
+    assert inside.exec_run("id").output == b"uid=0(root) gid=0(root) groups=0(root)\n"
+    status = inside.exec_run("cat /proc/1/status").output.decode()
+    assert "NoNewPrivs:\t1" in status
+    assert "CapBnd:\t00000000000000eb" in status
+    assert inside.exec_run("getent passwd 20001").output == b""
+    assert inside.exec_run("useradd --uid 30001 alice").exit_code == 0
+    assert inside.exec_run("stat -c %u:%g:%a /workspace").output == b"20001:20002:700\n"
+    assert inside.exec_run("chmod 777 /workspace").exit_code == 0
 
 
 def test_the_user_inside_is_known_by_name(

@@ -248,8 +248,10 @@ def test_both_sets_live_in_one_database_and_are_migrated_once(databases: Databas
     assert migrate(url) == [
         "accounting/001_first",
         "accounting/002_groups",
+        "accounting/003_images",
         "records/001_first",
         "records/002_ledgers",
+        "records/003_images",
     ]
     assert migrate(url) == []
     assert migrate(url, ["records"]) == []
@@ -277,7 +279,7 @@ def test_processes_that_start_at_once_migrate_once(databases: Databases) -> None
         start.communicate(timeout=60)
     assert [start.returncode for start in starts] == [0] * 6
     done = databases.run("SELECT name FROM records_migrations ORDER BY id", url)
-    assert done == [("001_first",), ("002_ledgers",)]
+    assert done == [("001_first",), ("002_ledgers",), ("003_images",)]
 
 
 def test_migrating_is_quiet(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -286,8 +288,10 @@ def test_migrating_is_quiet(tmp_path: Path, caplog: pytest.LogCaptureFixture) ->
     assert [record.getMessage() for record in caplog.records] == [
         "database migrated migration=accounting/001_first",
         "database migrated migration=accounting/002_groups",
+        "database migrated migration=accounting/003_images",
         "database migrated migration=records/001_first",
         "database migrated migration=records/002_ledgers",
+        "database migrated migration=records/003_images",
     ]
 
 

@@ -27,12 +27,14 @@ def image() -> Iterator[str]:
 
 
 def test_an_application_keeps_what_it_was_made_with(site: Site) -> None:
-    site.done(
+    made = site.run(
         *("app", "create", "me/lab:1", "--no-verify", "--display-name", "Lab"),
         *("--description", "Notebooks", "--category", "Python", "--port", "9000"),
         *("--command", "lab --base '{base_path} x'", "--env", "A=b=c", "--env", "EMPTY="),
-        *("--ready-path", "{base_path}/api"),
+        *("--ready-path", "{base_path}/api", "--strip-path", "--run-as", "root"),
     )
+    assert made.exit_code == 0
+    assert made.stderr.startswith("strip_path: links of its pages that begin with a slash")
     (found,) = site.accounting.applications()
     assert len(found.id) == 32
     assert (found.image, found.display_name, found.port) == ("me/lab:1", "Lab", 9000)
@@ -40,6 +42,7 @@ def test_an_application_keeps_what_it_was_made_with(site: Site) -> None:
     assert found.command == ("lab", "--base", "{base_path} x")
     assert found.environment == {"A": "b=c", "EMPTY": ""}
     assert found.ready_path == "{base_path}/api"
+    assert (found.strip_path, found.run_as) == (True, "root")
     assert site.acts() == [("application-create", "me/lab:1")]
 
 

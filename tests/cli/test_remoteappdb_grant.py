@@ -53,6 +53,14 @@ def test_a_grant_prints_its_id_alone(cast: Site) -> None:
     }
 
 
+def test_what_a_grant_lifts_is_said_beside_its_id(cast: Site) -> None:
+    result = cast.run("app", "grant", "desk", "alice", "--no-verify", "--legacy-home")
+    (grant,) = cast.grants_of("alice")
+    assert (result.exit_code, result.stdout) == (0, f"{grant.id}\n")
+    assert grant.policy == Policy(legacy_home=True)
+    assert "leave a set-uid file on the host" in result.stderr
+
+
 def test_the_same_grant_again_prints_the_same_id(cast: Site) -> None:
     first = cast.granted("desk", "alice", "--share", "control")
     assert cast.granted("desk", "alice", "--share", "control") == first
@@ -82,7 +90,6 @@ def test_a_grant_is_for_one_of_the_three(cast: Site, verb: str, whom: list[str])
 @pytest.mark.parametrize(
     ("flags", "field"),
     [
-        (["--legacy-home"], "legacy_home"),
         (["--gpus", "1"], "gpus"),
         (["--idle-timeout", "60"], "idle_timeout"),
         (["--idle-action", "stop"], "idle_action"),

@@ -19,6 +19,7 @@ from control_plane.domain.entities import (
 from control_plane.errors import InvalidError
 
 ID = "0123456789abcdef0123456789abcdef"
+PNG = b"\x89PNG\r\n\x1a\n"
 PREFIX = "eu.simphony-project.docker."
 DESKTOP = Image(
     "sha256:1",
@@ -79,6 +80,7 @@ def test_the_spec_of_a_desktop() -> None:
         gids=(50, 60),
         login="user",
         home_directory="/workspace",
+        as_root=False,
         home=containers.HomeMount("home-of-ann", is_volume=True),
         volumes=(),
         network="internet",
@@ -194,9 +196,92 @@ def test_a_resolution_out_of_bounds_is_refused(size: object) -> None:
     assert [one.field for one in caught.value.errors] == ["options.resolution"]
 
 
-def test_an_icon_that_does_not_decode_is_none() -> None:
-    assert labels.icon(replace(DESKTOP, labels={PREFIX + "icon_128": "%%%"})) is None
-    assert labels.icon(replace(DESKTOP, labels={PREFIX + "icon_128": "aWNvbg=="})) == b"icon"
+def test_an_icon_that_is_no_png_is_none() -> None:
+    for text in ("%%%", "aWNvbg=="):
+        assert labels.icon(replace(DESKTOP, labels={PREFIX + "icon_128": text})) is None
+    folded = "iVBORw0K\nGgo="
+    assert labels.icon(replace(DESKTOP, labels={PREFIX + "icon_128": folded})) == PNG
+
+
+def test_what_an_image_was_made_for_is_told_by_its_labels() -> None:
+    older = {PREFIX + "ui_name": "Old"}
+    kinds = [labels.kind(replace(DESKTOP, labels=one)) for one in (DESKTOP.labels, older, {})]
+    assert kinds == ["contract", "older", "foreign"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("contract", "7", "Its contract version is 7; this portal knows 1."),
+        ("contract", "", "Its contract version is ''; this portal knows 1."),
+        ("type", "desktop", "Its type is desktop; there are vncapp and webapp."),
+        ("port", "http", "Its port is http; it must be a number from 1 to 65535."),
+        ("port", "65536", "Its port is 65536; it must be a number from 1 to 65535."),
+        (
+            "ready-path",
+            "a b",
+            "Its ready-path is no path of at most 255 printable characters without a space.",
+        ),
+        ("icon_128", "%%%", "Its icon_128 is not the base64 of a PNG."),
+        ("icon_128", "aWNvbg==", "Its icon_128 is not the base64 of a PNG."),
+        (
+            "env.a b;c",
+            "",
+            "Its label env.a b;c names no variable: letters, digits, - and _ do.",
+        ),
+        ("env.", "", "Its label env. names no variable: letters, digits, - and _ do."),
+    ],
+)
+def test_a_label_that_nobody_can_read_bars_the_start_and_nothing_else(
+    name: str, value: str, sentence: str
+) -> None:
+    image = replace(DESKTOP, labels=dict(DESKTOP.labels) | {PREFIX + name: value})
+    assert labels.problems(DESKTOP) == ()
+    assert labels.problems(image) == (sentence,)
+    assert labels.port(image) == labels.DEFAULT_PORT
+    assert labels.app_type(image) == ("webapp" if name == "type" else "vncapp")
+
+
+def as_root(policy: Policy, *, person: Person = PERSON) -> containers.ContainerSpec:
+    older = replace(DESKTOP, labels={PREFIX + "type": "vncapp"})
+    application = Application("a", "lab/old:1")
+    return containers.spec(SESSION, application, policy, older, person, realm="lab")
+
+
+def test_what_starts_as_root_has_a_home_apart_and_goes_where_it_likes() -> None:
+    spec = as_root(POLICY)
+    assert spec.as_root
+    assert spec.home == containers.HomeMount("remoteapp-lab-apart-70001", is_volume=True)
+    assert spec.home_directory == ""
+    assert "HOME" not in spec.environment
+    assert as_root(replace(POLICY, allow_home=False)).home is None
+
+
+def test_legacy_home_gives_the_real_home_and_writable_volumes() -> None:
+    writable = replace(POLICY, volumes=(replace(DATA, mode="rw"),))
+    older = replace(DESKTOP, labels={PREFIX + "type": "vncapp"})
+    application = Application("a", "lab/old:1")
+    refused = containers.refused_mounts(application, writable, older)
+    assert refused.startswith("It starts as root, so it may not write to /data of this machine")
+    assert containers.refused_mounts(application, POLICY, older) == ""
+    assert containers.refused_mounts(application, writable, DESKTOP) == ""
+    lifted = replace(writable, legacy_home=True)
+    assert containers.refused_mounts(application, lifted, older) == ""
+    assert as_root(lifted).home == containers.HomeMount("home-of-ann", is_volume=True)
+
+
+def test_only_a_foreign_image_starts_as_root_because_its_application_says_so() -> None:
+    wanted = Application("a", "x", run_as="root")
+    foreign = replace(DESKTOP, labels={})
+    assert containers.runs_as_root(wanted, foreign)
+    assert not containers.runs_as_root(wanted, DESKTOP)
+    assert not containers.runs_as_root(Application("a", "x"), foreign)
+
+
+def test_the_ready_path_of_what_sees_no_session_path_is_its_root() -> None:
+    values = containers.placeholders(ID, SESSION.owner)
+    stripped = Application("a", "x", strip_path=True)
+    assert containers.ready_path_of(stripped, replace(DESKTOP, labels={}), values) == "/"
 
 
 def test_a_startup_file_needs_an_image_that_takes_one_and_a_policy_that_allows_it() -> None:

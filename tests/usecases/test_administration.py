@@ -462,8 +462,8 @@ def test_an_application_is_changed_and_its_variables_are_not_written_down(books:
         ("environment", {f"V{number}": "" for number in range(101)}),
         ("environment", {"A": "x" * 40000}),
         ("ready_path", "a\nb"),
-        ("strip_path", True),
-        ("run_as", "root"),
+        ("strip_path", "yes"),
+        ("run_as", "admin"),
         ("colour", "red"),
     ],
 )

@@ -8,9 +8,10 @@ from adapters.fakes_engine import HELLO, FakeEngine
 from adapters.fakes_gateway import FakeGateway
 from usecases.conftest import Application200, grant_of, until
 
-from control_plane import sessions
+from control_plane import catalogue, sessions
 from control_plane.domain.access import Caller
-from control_plane.domain.entities import Session, State
+from control_plane.domain.containers import HomeMount
+from control_plane.domain.entities import Policy, Session, State
 from control_plane.domain.ports import Plane
 from control_plane.domain.routes import Route
 from control_plane.errors import (
@@ -140,14 +141,31 @@ def test_a_missing_image_is_said_at_once(plane: Plane, alice: Caller, engine: Fa
     assert plane.access.sessions == {}
 
 
-def test_an_image_made_for_simphony_remote_is_refused_by_name(
+def test_an_image_made_for_simphony_remote_starts_as_root_with_nothing_of_the_hosts(
     plane: Plane, alice: Caller, engine: FakeEngine
 ) -> None:
     older = {"eu.simphony-project.docker.ui_name": "Old"}
     engine.known[HELLO] = replace(engine.known[HELLO], labels=older)
-    with pytest.raises(StartError, match="simphony-remote"):
+    grant = grant_of(plane, "alice")
+    plane.accounting.change_grant(grant, lambda _: Policy(allow_home=True))
+    spec = engine.specs[ready(plane, begin(plane, alice)).container_id]
+    assert (spec.as_root, spec.home_directory) == (True, "")
+    assert spec.home == HomeMount("remoteapp-unit-apart-70000", is_volume=True)
+
+
+def test_an_image_whose_labels_nobody_can_read_is_refused_with_the_reason(
+    plane: Plane, alice: Caller, engine: FakeEngine
+) -> None:
+    odd = {**engine.known[HELLO].labels, "eu.simphony-project.docker.contract": "7"}
+    engine.known[HELLO] = replace(engine.known[HELLO], labels=odd)
+    (entry,) = catalogue.entries(plane, alice.user)
+    assert (entry.available, entry.unfit) == (
+        False,
+        "Its contract version is 7; this portal knows 1.",
+    )
+    with pytest.raises(StartError, match="contract version is 7") as refused:
         begin(plane, alice)
-    assert plane.access.sessions == {}
+    assert (refused.value.code, plane.access.sessions) == ("image-unfit", {})
 
 
 def test_an_image_that_knows_nothing_of_us_runs_as_the_user(

@@ -1,5 +1,6 @@
 """Applications and grants over HTTP: what there is, who may run it, under which policy."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import httpx2
@@ -24,6 +25,7 @@ DEFAULT = {
     "network": None,
     "max_sessions": None,
     "max_lifetime": None,
+    "legacy_home": False,
 }
 
 
@@ -67,6 +69,30 @@ def test_an_application_of_a_missing_image_is_made_with_a_warning(admins: TestCl
     assert (shown.json(), shown.headers["etag"]) == (made.json(), made.headers["etag"])
 
 
+def test_what_is_allowed_and_has_a_catch_is_said(admins: TestClient, engine: FakeEngine) -> None:
+    older = {"eu.simphony-project.docker.ui_name": "Old"}
+    engine.known[HELLO] = replace(engine.known[HELLO], labels=older)
+    address = f"{APPLICATIONS}/{APPLICATION}"
+    (older_caution,) = admins.get(address).json()["warnings"]
+    assert older_caution.startswith("It was made for simphony-remote: it starts as root")
+    changed = admins.patch(address, json={"strip_path": True}).json()
+    assert (changed["strip_path"], len(changed["warnings"])) == (True, 2)
+    body = {"user": "charlie", "application": APPLICATION, "policy": {"legacy_home": True}}
+    (risk,) = admins.post(GRANTS, json=body).json()["warnings"]
+    assert "leave a set-uid file on the host" in risk
+
+
+def test_labels_that_nobody_can_read_are_named_and_break_no_list(
+    admins: TestClient, engine: FakeEngine
+) -> None:
+    odd = {"eu.simphony-project.docker.contract": "7"}
+    engine.known[HELLO] = replace(engine.known[HELLO], labels=odd)
+    sentence = "Its contract version is 7; this portal knows 1."
+    assert admins.get(f"{APPLICATIONS}/{APPLICATION}").json()["warnings"] == [sentence]
+    (image,) = admins.get("/api/v1/admin/images").json()["items"]
+    assert (image["kind"], image["problems"]) == ("contract", [sentence])
+
+
 def test_an_application_says_what_keeps_it_from_starting(
     admins: TestClient, engine: FakeEngine
 ) -> None:
@@ -89,8 +115,8 @@ def test_an_application_says_what_keeps_it_from_starting(
         ({"image": "a", "environment": {"A": 1}}, 422, ["environment.A"]),
         ({"image": "a", "environment": {"A": "\0"}}, 422, ["environment.A"]),
         ({"image": "a", "ready_path": "/a b"}, 422, ["ready_path"]),
-        ({"image": "a", "strip_path": True}, 422, ["strip_path"]),
-        ({"image": "a", "run_as": "root"}, 422, ["run_as"]),
+        ({"image": "a", "strip_path": "yes"}, 422, ["strip_path"]),
+        ({"image": "a", "run_as": "admin"}, 422, ["run_as"]),
         ({"image": "a", "colour": "red", "port": 0}, 422, ["port", "colour"]),
         ({"image": HELLO}, 409, None),
     ],
@@ -158,6 +184,7 @@ def test_a_grant_is_for_a_user_a_group_or_everyone(
         "image": HELLO,
         "policy": DEFAULT,
         "problem": "",
+        "warnings": [],
     }
     assert made.headers["location"] == f"{GRANTS}/{made.json()['id']}"
     found = admins.get(made.headers["location"])
@@ -179,6 +206,7 @@ def test_a_grant_holds_all_of_its_policy_and_hides_the_licence(
         "network": "none",
         "max_sessions": 2,
         "max_lifetime": 3600,
+        "legacy_home": False,
     }
     body = {
         "user": "charlie",
@@ -205,7 +233,7 @@ def test_a_grant_holds_all_of_its_policy_and_hides_the_licence(
         ({"user": "charlie", "policy": "all"}, 422, ["policy"]),
         ({"user": "charlie", "policy": {"memory": "lots"}}, 422, ["policy.memory"]),
         ({"user": "charlie", "policy": {"gpus": 1}}, 422, ["policy.gpus"]),
-        ({"user": "charlie", "policy": {"legacy_home": True}}, 422, ["policy.legacy_home"]),
+        ({"user": "charlie", "policy": {"legacy_home": 1}}, 422, ["policy.legacy_home"]),
         ({"user": "charlie", "policy": {"colour": "red"}}, 422, ["policy.colour"]),
         ({"user": "charlie", "policy": {"volumes": ["/etc"]}}, 422, ["policy.volumes"]),
         ({"user": "charlie", "policy": {"volumes": ["/etc:/x:ro"]}}, 422, ["policy.volumes"]),

@@ -155,6 +155,7 @@ def test_the_catalogue_tells_the_whole_policy_but_the_licence(
         "network": "none",
         "max_sessions": 1,
         "max_lifetime": 60,
+        "legacy_home": False,
     }
     assert "a-secret" not in answer.text
     assert APPLICATION

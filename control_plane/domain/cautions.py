@@ -1,0 +1,57 @@
+"""What people are told of what is allowed and yet has a catch.
+
+Invariant: a caution refuses nothing.
+"""
+
+from control_plane.domain import containers, labels
+from control_plane.domain.entities import Application, Image, Policy
+
+_LEGACY_HOME = (
+    "legacy_home: an image that starts as root gets the real home and writable volumes. Its entry "
+    "point can change the mode of every file there, give it away, or leave a set-uid file on the "
+    "host."
+)
+_LEGACY_HOME_ALONE = "legacy_home does nothing here: the image does not start as root."
+_STRIP_PATH = (
+    "strip_path: links of its pages that begin with a slash lead out of the session, for the "
+    "application does not know its address."
+)
+_OLDER = (
+    "It was made for simphony-remote: it starts as root, its home is a volume apart from the "
+    "user's own, and volumes must be ro."
+)
+_AS_ROOT = "It starts as root: its home is a volume apart from the user's own, volumes must be ro."
+_RUN_AS_ALONE = "run_as: root does nothing here: it is for images without labels of ours."
+
+
+def of_application(application: Application, image: Image | None) -> list[str]:
+    """Return sentences on how the application is run; `image` is None while nobody has it."""
+    found = [_STRIP_PATH] if application.strip_path else []
+    if image is None:
+        return found
+    if labels.kind(image) == "older":
+        found.append(_OLDER)
+    elif containers.runs_as_root(application, image):
+        found.append(_AS_ROOT)
+    elif application.run_as == "root":
+        found.append(_RUN_AS_ALONE)
+    return found
+
+
+def for_user(application: Application, policy: Policy, image: Image | None) -> list[str]:
+    """Return sentences for whoever starts it; the policy is complete."""
+    found = []
+    as_root = image is not None and containers.runs_as_root(application, image)
+    if as_root and policy.allow_home and not policy.legacy_home:
+        found.append("What it keeps at /workspace lies apart from your other files.")
+    if application.strip_path:
+        found.append("Some of its links may lead out of it.")
+    return found
+
+
+def of_policy(policy: Policy, application: Application, image: Image | None) -> list[str]:
+    """Return sentences on what a grant lifts; `image` is None while nobody has it."""
+    if not policy.legacy_home:
+        return []
+    needed = image is None or containers.runs_as_root(application, image)
+    return [_LEGACY_HOME if needed else _LEGACY_HOME_ALONE]
