@@ -257,7 +257,7 @@ def _archived(plane: Plane, task: HomeTask, homes: Mapping[str, str]) -> str:
     """Archive those of these volumes that there are; `homes` gives what to add to the name."""
     kept = []
     for volume, added in homes.items():
-        path = plane.site.archives / f"{task.user}{added}-{task.at:%Y%m%dT%H%M%SZ}.tar.gz"
+        path = plane.site.archives / f"{task.user}-{task.at:%Y%m%dT%H%M%SZ}{added}.tar.gz"
         if plane.homes.archive(volume, path):
             kept.append(str(path))
     return ", ".join(kept) or "there was none"

@@ -217,6 +217,7 @@ WRITE = Volume("/srv/data", "/data", "rw")
     ("was", "now", "lost"),
     [
         (Policy(allow_home=True), Policy(), "the home"),
+        (Policy(legacy_home=True), Policy(), "the legacy home"),
         (Policy(volumes=(READ,)), Policy(), "the volume at /data"),
         (Policy(volumes=(WRITE,)), Policy(volumes=(READ,)), "the volume at /data"),
         (Policy(network="internet"), Policy(network="none"), "the network"),

@@ -302,8 +302,8 @@ def test_a_session_without_network_gets_an_address_of_the_closed_half(
 def test_a_home_is_settled_once_nothing_uses_it(
     plane: Plane, alice: Caller, homes: FakeHomes, action: str
 ) -> None:
-    volume = "remoteapp-unit-home-70000"
-    homes.found[volume] = b"what alice had"
+    volume, apart = "remoteapp-unit-home-70000", "remoteapp-unit-apart-70000"
+    homes.found |= {volume: b"what alice had", apart: b"what older images kept"}
     task = HomeTask(volume, "alice", action, "admin", plane.clock())  # type: ignore[arg-type]
     plane.records.add_home_task(task)
     session = running(plane, alice, grant_of(plane, "alice"))
@@ -316,10 +316,11 @@ def test_a_home_is_settled_once_nothing_uses_it(
     assert homes.exists(volume)
     sessions.ask_to_stop(plane, session, "the user left").result(5)
     enforcement.settle_homes(plane)
-    assert not homes.exists(volume)
+    assert not homes.found
     assert not plane.records.home_tasks()
-    kept = list(plane.site.archives.glob("alice-*.tar.gz"))
-    assert len(kept) == (1 if action == "archive" else 0)
+    kept = sorted(one.read_bytes() for one in plane.site.archives.glob("alice-*.tar.gz"))
+    wanted = [b"what alice had", b"what older images kept"]
+    assert kept == (wanted if action == "archive" else [])
     (act,) = plane.records.audit(action=f"home-{action}")
     assert (act.actor, act.target) == ("admin", "alice")
 
