@@ -6,14 +6,26 @@ from pathlib import Path
 
 import docker
 import pytest
-from playwright.sync_api import FrameLocator, Page, expect
+from conftest import CHROMIUM, FLAGS
+from playwright.sync_api import Browser, FrameLocator, Page, expect, sync_playwright
 from portal import RunningPortal
 from stack.conftest import Realm, until
 
 from control_plane.trial.places import CLONE
 
 PICTURES = CLONE / "var" / "pictures"
+BIG = bytes(range(256)) * 12_000  # beyond what nginx takes for the portal's own pages
 Open = Callable[..., Page]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium that trusts the portal in downloads too: a context's leave ends at its pages."""
+    with sync_playwright() as playwright:
+        flags = [*FLAGS, "--ignore-certificate-errors"]
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+        yield chromium
+        chromium.close()
 
 
 @pytest.fixture
@@ -85,6 +97,32 @@ def test_a_scientist_works_in_a_desktop_and_the_file_is_theirs_on_the_host(
     assert page.request.get(address).status == 404
     assert time.monotonic() - begun < 1.5
     picture(page, "catalogue-after-stop")
+
+
+def test_files_go_both_ways_and_the_keyboard_finds_both_bars(
+    portal: RunningPortal, realm: Realm, open_page: Open
+) -> None:
+    page = open_page("dora")
+    session_id, frame = started(page, "Terminal")
+    await_shell(realm, session_id, frame)
+    page.keyboard.press("Control+Alt+End")
+    expect(frame.locator("#show-clipboard")).to_be_focused()
+    page.keyboard.press("Control+Alt+Home")
+    expect(page.locator("#back")).to_be_focused()
+
+    frame.locator("#show-files").click()
+    frame.locator("#chosen").set_input_files(
+        {"name": "big data.bin", "mimeType": "application/octet-stream", "buffer": BIG}
+    )
+    uploads = frame.get_by_role("list", name="Uploads").get_by_role("listitem")
+    expect(uploads).to_contain_text(["uploaded"])
+    kept = Path(f"/home/{portal.dora}/Downloads/big data.bin")
+    assert kept.read_bytes() == BIG
+    assert kept.owner() == portal.dora
+    with page.expect_download() as download:
+        frame.get_by_role("link", name="big data.bin").click()
+    assert Path(download.value.path()).read_bytes() == BIG
+    picture(page, "desktop-files")
 
 
 def test_a_virtual_users_home_keeps_the_file_for_the_next_session(

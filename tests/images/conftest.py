@@ -111,7 +111,13 @@ def started(network: Any) -> Iterator[Start]:
     containers: list[Any] = []
 
     def start(
-        name: str, *, ready: bool = True, on_loopback: bool = False, **environment: str
+        name: str,
+        *,
+        ready: bool = True,
+        on_loopback: bool = False,
+        home: str = "",
+        security: tuple[str, ...] = (),
+        **environment: str,
     ) -> Running:
         container = network.client.containers.create(
             name if "/" in name else f"remoteapp/{name}",
@@ -119,11 +125,11 @@ def started(network: Any) -> Iterator[Start]:
             environment=ENVIRONMENT | environment,
             working_dir="/workspace",
             cap_drop=["ALL"],
-            security_opt=["no-new-privileges"],
+            security_opt=["no-new-privileges", *security],
             init=True,
             mem_limit="1g",
             pids_limit=512,
-            tmpfs={"/workspace": f"uid={UID},gid={UID},mode=0700,nosuid,nodev"},
+            tmpfs={"/workspace": f"uid={UID},gid={UID},mode=0700,nosuid,nodev,{home or 'rw'}"},
             network=network.name,
             ports={"8888/tcp": ("127.0.0.1", None)} if on_loopback else {},
             log_config=LogConfig(type="json-file"),
@@ -148,7 +154,8 @@ def started(network: Any) -> Iterator[Start]:
 def start(network: Any) -> Iterator[Start]:
     """Start an image for one test; `ready=False` does not wait for it.
 
-    `on_loopback=True` serves it there too: browsers call that a secure context.
+    `on_loopback=True` serves it there too: browsers call that a secure context. `home` is a mount
+    option of its home (`size=1m`), `security` more of the engine's security options.
     """
     with started(network) as start_one:
         yield start_one

@@ -138,17 +138,6 @@ def test_the_page_says_when_the_session_is_gone(desktop: Running, page: Page) ->
     expect(page.get_by_role("status")).to_have_text("This session has ended.")
 
 
-def test_a_closed_terminal_can_be_started_again(desktop: Running, page: Page) -> None:
-    page.keyboard.type("exit\n", delay=5)
-    until(lambda: desktop.container.exec_run(["pgrep", "-x", "xmessage"])[0] == 0)
-    page.wait_for_timeout(300)
-    picture(page, "terminal-ended")
-    page.keyboard.press("Enter")
-    await_terminal(desktop, page)
-    page.keyboard.type("echo again > /workspace/proof.txt\n", delay=5)
-    assert proof(desktop) == f"{UID}\nagain\n"
-
-
 @pytest.fixture
 def copying_page(start: Start, new_page: NewPage) -> tuple[Running, Page]:
     """A page that may use the clipboard, which browsers allow on secure origins only."""
@@ -164,9 +153,13 @@ def test_what_is_selected_in_the_desktop_is_copied_to_the_browser(
 ) -> None:
     page = copying_page[1]
     page.keyboard.type("clear; echo wonder\n", delay=5)
-    page.wait_for_timeout(500)
-    page.locator("canvas").dblclick(position={"x": 30, "y": 36})
-    until(lambda: page.evaluate("navigator.clipboard.readText()") == "wonder")
+
+    def copied() -> bool:
+        page.wait_for_timeout(700)  # a click that follows sooner counts as the third
+        page.locator("canvas").dblclick(position={"x": 30, "y": 36})
+        return bool(page.evaluate("navigator.clipboard.readText()") == "wonder")
+
+    until(copied)
 
 
 def test_what_is_copied_elsewhere_is_pasted_in_the_desktop(

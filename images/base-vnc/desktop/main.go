@@ -1,5 +1,6 @@
-// Desktop runs one X server, one window manager and the web server for them, all as the user and without capabilities.
-// They live and die together: when one ends, or on SIGTERM, the others are ended and the container with them.
+// Desktop runs one X server, one window manager, the application and the web server for them, all as the user and without
+// capabilities. The first two and the web server live and die together: when one ends, or on SIGTERM, all are ended and the
+// container with them. The application may end, and be started again.
 package main
 
 import (
@@ -19,30 +20,37 @@ import (
 
 const (
 	webRoot   = "/usr/share/remoteapp/page"
-	autostart = "sh /etc/remoteapp/start-application"
-	patience  = 3 * time.Second // for applications to save and end; the portal gives the container 10 s
+	onWindows = "sh /etc/remoteapp/start-desktop" // the window manager runs it once it manages windows
+	// The portal gives the container 10 s.
+	patience     = 4 * time.Second // for the application to save and end
+	lastPatience = time.Second     // for what has nothing to save
 )
 
 func main() {
 	log.SetFlags(0)
 	log.SetPrefix("desktop: ")
-	terms := make(chan os.Signal, 1)
+	terms, starts := make(chan os.Signal, 1), make(chan os.Signal, 1)
 	signal.Notify(terms, syscall.SIGTERM, syscall.SIGINT)
-	if err := run(terms); err != nil {
+	signal.Notify(starts, syscall.SIGUSR1)
+	if err := run(terms, starts); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func run(terms <-chan os.Signal) error {
+// run returns when something of the desktop ended, with the reason, or with none on a signal of terms. Each signal of starts
+// starts the application: first the window manager sends one, for beside it the screen stayed black every other time.
+func run(terms, starts <-chan os.Signal) error {
 	screen, err := screenFromEnvironment()
 	if err != nil {
 		return err
 	}
-	if err := prepareDirectories(); err != nil {
+	home, err := prepareDirectories()
+	if err != nil {
 		return err
 	}
 	socket := filepath.Join(os.Getenv("XDG_RUNTIME_DIR"), "rfb.sock")
-	server, err := newServer(sessionPath(), webRoot, socket)
+	app := &application{}
+	server, err := newServer(sessionPath(), webRoot, socket, app, home)
 	if err != nil {
 		return err
 	}
@@ -53,39 +61,48 @@ func run(terms <-chan os.Signal) error {
 	if err != nil {
 		return err
 	}
-	defer end(display)
+	defer end(display, lastPatience)
 	windows, err := startWindows(failed)
 	if err != nil {
 		return err
 	}
-	defer end(windows)
+	defer end(windows, lastPatience)
+	defer app.end()
+	defer server.close()
 	server.ready.Store(true)
 	log.Printf("ready on display %s", os.Getenv("DISPLAY"))
-	select {
-	case <-terms:
-		return nil
-	case err := <-failed:
-		return err
+	for {
+		select {
+		case <-terms:
+			return nil
+		case err := <-failed:
+			return err
+		case <-starts:
+			if err := app.start(); err != nil {
+				log.Print(err)
+			}
+		}
 	}
 }
 
 // prepareDirectories makes a private runtime directory, and a home where the environment names none that is writable.
-func prepareDirectories() error {
+func prepareDirectories() (*home, error) {
 	runtime, err := os.MkdirTemp("", "runtime-")
 	if err != nil {
-		return err
+		return nil, err
 	}
 	os.Setenv("XDG_RUNTIME_DIR", runtime)
-	home := os.Getenv("HOME")
-	if home == "/" || syscall.Access(home, 2 /* W_OK */) != nil {
-		home = filepath.Join(runtime, "home")
-		log.Printf("HOME is not writable: using %s, which ends with the session", home)
-		os.Setenv("HOME", home)
-		if err := os.Mkdir(home, 0o700); err != nil {
-			return err
+	os.Setenv("DESKTOP_PID", strconv.Itoa(os.Getpid()))
+	home := &home{path: os.Getenv("HOME")}
+	if home.lost = whyLost(home.path); home.lost != "" {
+		home.path = filepath.Join(runtime, "home")
+		log.Printf("HOME is not writable: using %s, which ends with the session", home.path)
+		os.Setenv("HOME", home.path)
+		if err := os.Mkdir(home.path, 0o700); err != nil {
+			return nil, err
 		}
 	}
-	return os.Chdir(home)
+	return home, os.Chdir(home.path)
 }
 
 // startDisplay starts the X server and returns once it greets on its RFB socket.
@@ -129,17 +146,14 @@ func awaitGreeting(socket string) error {
 	return err
 }
 
-// startWindows lets the window manager start the application: started beside it, the screen stayed black every other time.
 func startWindows(failed chan<- error) (*exec.Cmd, error) {
-	command := exec.Command("openbox", "--sm-disable", "--startup", autostart)
+	command := exec.Command("openbox", "--sm-disable", "--startup", onWindows)
 	return command, start(command, failed)
 }
 
 // start runs the command in a process group of its own; its end, whatever the status, is reported to failed.
 func start(command *exec.Cmd, failed chan<- error) error {
-	command.Stdout, command.Stderr = os.Stdout, os.Stderr
-	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := command.Start(); err != nil {
+	if err := launch(command); err != nil {
 		return err
 	}
 	go func() {
@@ -149,8 +163,15 @@ func start(command *exec.Cmd, failed chan<- error) error {
 	return nil
 }
 
+// launch starts the command in a process group of its own.
+func launch(command *exec.Cmd) error {
+	command.Stdout, command.Stderr = os.Stdout, os.Stderr
+	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	return command.Start()
+}
+
 // end asks the whole group of the command to end and waits until nobody of it is left, or patience is at its end.
-func end(command *exec.Cmd) {
+func end(command *exec.Cmd, patience time.Duration) {
 	group := -command.Process.Pid
 	syscall.Kill(group, syscall.SIGTERM)
 	for begin := time.Now(); time.Since(begin) < patience; time.Sleep(5 * time.Millisecond) {
@@ -159,47 +180,4 @@ func end(command *exec.Cmd) {
 		}
 	}
 	syscall.Kill(group, syscall.SIGKILL)
-}
-
-type screen struct {
-	width, height, depth int
-	fixed                bool // else the desktop takes the size of the browser's window
-}
-
-// screenFromEnvironment reads X11_WIDTH, X11_HEIGHT and X11_DEPTH, within the bounds that the portal has too.
-func screenFromEnvironment() (screen, error) {
-	width, wide, errWidth := number("X11_WIDTH", 1280, 320, 7680)
-	height, high, errHeight := number("X11_HEIGHT", 800, 200, 4320)
-	depth, _, errDepth := number("X11_DEPTH", 24, 16, 24)
-	for _, err := range []error{errWidth, errHeight, errDepth} {
-		if err != nil {
-			return screen{}, err
-		}
-	}
-	return screen{width, height, depth, wide && high}, nil
-}
-
-func number(name string, absent, least, most int) (value int, given bool, err error) {
-	text := os.Getenv(name)
-	if text == "" {
-		return absent, false, nil
-	}
-	value, err = strconv.Atoi(text)
-	if err != nil || value < least || value > most {
-		return 0, true, fmt.Errorf("%s is %q: must be a number from %d to %d", name, text, least, most)
-	}
-	return value, true, nil
-}
-
-func (s screen) arguments() []string {
-	follow := "1"
-	if s.fixed {
-		follow = "0"
-	}
-	size := fmt.Sprintf("%dx%d", s.width, s.height)
-	flags := []string{"-geometry", size, "-depth", strconv.Itoa(s.depth), "-AcceptSetDesktopSize=" + follow}
-	if os.Getenv("DESKTOP_3D") == "0" {
-		flags = append(flags, "-extension", "GLX") // saves 10 MB and 60 ms, for Mesa is not loaded
-	}
-	return flags
 }

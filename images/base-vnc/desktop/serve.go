@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"log"
 	"net"
 	"net/http"
@@ -8,6 +9,7 @@ import (
 	"os"
 	"path"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -28,10 +30,16 @@ var upgrader = websocket.Upgrader{
 	CheckOrigin:     func(*http.Request) bool { return true }, // the portal authorises before it forwards
 }
 
-// server answers below one path only: the page and, at "websockify", RFB. It answers 503 until ready is set.
+// server answers below one path only: the page, RFB at "websockify", and what the page knows and does beside the picture. It
+// answers 503 until ready is set.
 type server struct {
 	base, socket string
-	files        http.Handler
+	page         http.Handler
+	application  *application
+	home         *home
+	downloads    *downloads
+	web          http.Server
+	uploads      sync.RWMutex // held for reading by each upload
 	ready        atomic.Bool
 }
 
@@ -40,17 +48,31 @@ func sessionPath() string {
 	return os.Getenv("JPY_BASE_USER_URL") + "/containers/" + os.Getenv("URL_ID")
 }
 
-func newServer(encodedBase, webRoot, socket string) (*server, error) {
+func newServer(encodedBase, webRoot, socket string, app *application, home *home) (*server, error) {
 	base, err := url.PathUnescape(encodedBase) // clients may encode the same path differently
 	if err != nil {
 		return nil, err
 	}
-	return &server{base: base, socket: socket, files: http.FileServer(http.Dir(webRoot))}, nil
+	s := &server{base: base, socket: socket, page: http.FileServer(http.Dir(webRoot)),
+		application: app, home: home, downloads: newDownloads(home.path)}
+	s.web = http.Server{Addr: ":8888", Handler: s, ReadHeaderTimeout: 10 * time.Second}
+	return s, nil
 }
 
-func (s *server) listen() error {
-	web := http.Server{Addr: ":8888", Handler: s, ReadHeaderTimeout: 10 * time.Second}
-	return web.ListenAndServe()
+func (s *server) listen() error { return s.web.ListenAndServe() }
+
+// close cuts uploads off and gives them a moment to leave nothing behind.
+func (s *server) close() {
+	s.web.Close()
+	cleaned := make(chan struct{})
+	go func() {
+		s.uploads.Lock()
+		close(cleaned)
+	}()
+	select {
+	case <-cleaned:
+	case <-time.After(lastPatience):
+	}
 }
 
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -60,20 +82,66 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 	case !s.ready.Load():
 		http.Error(w, "the desktop is starting", http.StatusServiceUnavailable)
-	case r.Method != http.MethodGet && r.Method != http.MethodHead:
-		http.Error(w, "GET and HEAD only", http.StatusMethodNotAllowed)
+	case rest == "/application" || rest == "/files" || strings.HasPrefix(rest, "/files/"):
+		s.act(w, r, rest)
+	case !only("GET HEAD", w, r):
 	case rest == "":
 		// Relative, so right whatever name and port the browser used.
 		w.Header().Set("Location", path.Base(r.URL.EscapedPath())+"/")
 		w.WriteHeader(http.StatusFound)
 	case rest == "/websockify":
 		s.bridge(w, r)
+	case rest == "/events":
+		if only("GET", w, r) {
+			s.events(w, r)
+		}
 	default:
-		s.serveFile(w, r, rest)
+		s.servePage(w, r, rest)
 	}
 }
 
-func (s *server) serveFile(w http.ResponseWriter, r *http.Request, rest string) {
+// act does what those who only look at a session may not do.
+func (s *server) act(w http.ResponseWriter, r *http.Request, rest string) {
+	name, isFile := strings.CutPrefix(rest, "/files/")
+	switch {
+	case r.Header.Get("X-Session-Access") == "view":
+		refuse(w, http.StatusForbidden, "You may only look at this session.")
+	case rest == "/application":
+		if only("POST", w, r) {
+			s.startApplication(w, r)
+		}
+	case !isFile:
+		if only("GET HEAD", w, r) {
+			s.list(w, r)
+		}
+	case r.Method == http.MethodPut:
+		s.upload(w, r, name)
+	case only("GET HEAD PUT", w, r):
+		s.download(w, r, name)
+	}
+}
+
+// refuse answers with a problem (RFC 9457).
+func refuse(w http.ResponseWriter, status int, detail string) {
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	json.NewEncoder(w).Encode(map[string]any{"title": http.StatusText(status), "status": status, "detail": detail})
+}
+
+// only answers 405 unless the request has one of the methods, which are separated by spaces.
+func only(methods string, w http.ResponseWriter, r *http.Request) bool {
+	for _, method := range strings.Fields(methods) {
+		if r.Method == method {
+			return true
+		}
+	}
+	w.Header().Set("Allow", strings.ReplaceAll(methods, " ", ", "))
+	refuse(w, http.StatusMethodNotAllowed, r.Method+" is not allowed here: "+strings.ReplaceAll(methods, " ", ", ")+".")
+	return false
+}
+
+func (s *server) servePage(w http.ResponseWriter, r *http.Request, rest string) {
 	headers := w.Header()
 	headers.Set("Content-Security-Policy", contentPolicy)
 	headers.Set("X-Content-Type-Options", "nosniff")
@@ -87,7 +155,7 @@ func (s *server) serveFile(w http.ResponseWriter, r *http.Request, rest string) 
 	}
 	inner := *r
 	inner.URL = &url.URL{Path: rest}
-	s.files.ServeHTTP(w, &inner)
+	s.page.ServeHTTP(w, &inner)
 }
 
 // bridge joins one WebSocket and one connection to the X server. Each side is read only as fast as the other takes it.
