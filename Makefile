@@ -3,7 +3,7 @@
 .PHONY: help trial trial-clean test check bench images venv lock
 
 PYTHON := .venv/bin/python
-CODE := control_plane images/build tests
+CODE := control_plane images/build images/building tests
 # What needs no engine, no database server, no nginx and no browser.
 UNIT := $(wildcard tests/test_*.py tests/domain tests/usecases tests/web tests/cli) \
 	$(patsubst %,tests/adapters/test_%.py,accounting_class accounting_csv accounting_snapshot \
@@ -32,8 +32,8 @@ bench: ## run the benchmarks and print a table (root)
 	@control_plane/trial/venv control_plane/requirements.lock tests/requirements.lock
 	@PYTHONPATH=tests exec $(PYTHON) -m bench $(ARGS)
 
-images: venv ## build the demo images (NAMES="hello terminal")
-	@exec $(PYTHON) images/build $(NAMES)
+images: venv ## build the demo images, or IMAGE="gnuplot paraview"
+	@exec $(PYTHON) images/build $(IMAGE)
 
 venv: ## make .venv from the locks
 	@control_plane/trial/packages python3-venv

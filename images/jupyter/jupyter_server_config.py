@@ -5,7 +5,6 @@ No request is refused for want of a token, and none from a page of another origi
 # ruff: noqa: INP001 (Jupyter reads it by its name)
 
 import os
-import tempfile
 from pathlib import Path
 
 from jupyter_server.auth import IdentityProvider, User
@@ -23,20 +22,12 @@ class Portal(IdentityProvider):
         return User(username=headers.get("X-Remote-User") or os.environ.get("JPY_USER", "user"))
 
 
-def writable_home() -> str:
-    """Return /workspace where the policy gives it, else the home, else a temporary folder."""
-    for folder in (Path("/workspace"), Path(os.environ.get("HOME") or "/workspace")):
-        if folder != Path("/") and os.access(folder, os.W_OK):
-            return str(folder)
-    return tempfile.mkdtemp(prefix="home-")
-
-
 c = get_config()  # noqa: F821 (Jupyter gives it)
 c.ServerApp.ip = "0.0.0.0"  # noqa: S104 (the container's own network)
 c.ServerApp.port = 8888
 c.ServerApp.port_retries = 0
-c.ServerApp.base_url = "{JPY_BASE_USER_URL}/containers/{URL_ID}/".format_map(os.environ)
-c.ServerApp.root_dir = os.environ["HOME"] = writable_home()
+c.ServerApp.base_url = os.environ["BASE_PATH"] + "/"
+c.ServerApp.root_dir = str(Path.cwd())  # the home, even one that is full
 c.ServerApp.open_browser = False
 c.ServerApp.allow_remote_access = True
 c.ServerApp.identity_provider_class = Portal

@@ -15,6 +15,13 @@ with zipfile.ZipFile("/workspace/tiny-1-py3-none-any.whl", "w") as wheel:
     wheel.writestr("tiny-1.dist-info/RECORD", "")
 """
 
+PLOT = """import ipywidgets, numpy, pandas, scipy.special, sklearn
+import matplotlib.pyplot as plt
+x = numpy.linspace(0, 20, 500)
+pandas.DataFrame({n: scipy.special.jv(n, x) for n in range(3)}, index=x).plot(figsize=(9, 4))
+plt.show()
+ipywidgets.IntSlider()"""
+
 
 @pytest.fixture
 def lab(start: Start) -> Running:
@@ -96,3 +103,25 @@ def test_pip_installs_into_the_home(lab: Running) -> None:
     lab.run("python3", "-m", "pip", "install", "--no-index", "/workspace/tiny-1-py3-none-any.whl")
     where = lab.run("python3", "-c", "import tiny; print(tiny.__file__)")
     assert where.startswith("/workspace/.local/")
+
+
+def test_a_plot_of_the_scientific_libraries_is_drawn(lab: Running, new_page: NewPage) -> None:
+    page = new_page(viewport={"width": 1600, "height": 900})
+    page.goto(f"http://{lab.address}:8888{BASE}/")
+    page.locator(".jp-LauncherCard[data-category='Notebook']").first.click()
+    expect(page.get_by_text("Python 3 (ipykernel) | Idle")).to_be_visible(timeout=30_000)
+    page.locator(".jp-Notebook .cm-content").first.click()
+    page.keyboard.insert_text(PLOT)
+    page.keyboard.press("Shift+Enter")
+    drawn = page.locator(".jp-OutputArea-output img").first
+    expect(drawn).to_be_visible(timeout=60_000)
+    assert str(drawn.get_attribute("src")).startswith("data:image/png;base64,")
+    expect(page.locator(".widget-slider, .jupyter-widgets").first).to_be_visible(timeout=30_000)
+    picture(page, "jupyter-plot")
+
+
+def test_a_home_that_is_full_is_shown_and_it_is_said(start: Start) -> None:
+    lab = start("jupyter", home="size=4k")
+    assert "start-web: the home /workspace cannot be written (No space left on device)" in lab.log()
+    assert lab.get("/api/contents/").json()["type"] == "directory"
+    kernel(lab)
