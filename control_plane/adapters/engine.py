@@ -243,7 +243,7 @@ class DockerEngine:
             labels=dict(spec.labels),
             host_config=self._host_config(spec),
             networking_config=self._networking(spec),
-            working_dir=spec.home_directory or None,
+            working_dir=None if spec.own_directory else spec.home_directory,
         )["Id"]
         return container
 
@@ -358,7 +358,10 @@ def _bind(volume: Volume) -> Mount:
 
 def _bound(source: str, target: str, *, read_only: bool) -> Mount:
     """Mount what is there: the engine makes no source, and nothing mounted inside comes out."""
-    return Mount(target, source, type="bind", read_only=read_only, propagation="rprivate")
+    mount = Mount(target, source, type="bind", read_only=read_only, propagation="rprivate")
+    if read_only:  # engines before 25.0 would let what is mounted below the source be written
+        mount["BindOptions"]["NonRecursive"] = True
+    return mount
 
 
 def _own_directory(spec: ContainerSpec) -> str:

@@ -34,7 +34,8 @@ class ContainerSpec:
 
     `environment` may hold a secret, so it stands in no message. A volume's source is resolved.
     `as_root`: it starts as root with ROOT_CAPABILITIES, where it likes (`home_directory` is empty),
-    and the other numbers say for whom.
+    and the other numbers say for whom. `own_directory`: it starts where the image says, for the
+    entry point of a foreign image may name its files from there, and in the home otherwise.
     """
 
     name: str
@@ -48,6 +49,7 @@ class ContainerSpec:
     login: str
     home_directory: str
     as_root: bool
+    own_directory: bool
     home: HomeMount | None
     volumes: tuple[Volume, ...]
     network: Network
@@ -148,6 +150,7 @@ def spec(  # noqa: PLR0913 - the six things a container is made of
         login=login,
         home_directory=home_directory,
         as_root=as_root,
+        own_directory=as_root or labels.kind(image) == "foreign",
         home=_home(policy, person, realm, apart=as_root and not policy.legacy_home),
         volumes=policy.volumes,
         network=policy.network or "internet",

@@ -89,8 +89,12 @@ def base_path(owner: str, session_id: str) -> str:
 
 
 def user_path(owner: str) -> str:
-    """Return `/user/<owner>`, percent-encoded as one segment."""
-    return f"/user/{quote(owner, safe='')}"
+    """Return `/user/<owner>`, percent-encoded as one segment.
+
+    `@` may stand in one as it is (RFC 3986, 3.3), and has to: the nginx inside older images holds
+    the address that it was given against the decoded one.
+    """
+    return f"/user/{quote(owner, safe='@')}"
 
 
 def of_session(session: Session, realm: str) -> dict[str, str]:

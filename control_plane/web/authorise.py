@@ -43,6 +43,8 @@ async def authorise(request: Request) -> Response:
     }
     if session.state is State.READY:
         headers["X-Remoteapp-Target"] = f"{session.address}:{session.port}"
+        if session.strip_path:
+            headers["X-Remoteapp-Strip"] = "1"
     else:
         headers["X-Accel-Expires"] = "0"
     return Response(status_code=204, headers=headers)

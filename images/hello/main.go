@@ -110,17 +110,30 @@ func answer(w http.ResponseWriter, r *http.Request, rest string) {
 	case "status":
 		answerStatus(w, tail)
 	case "cookie":
-		http.SetCookie(w, &http.Cookie{Name: "hello", Value: "world", HttpOnly: true})
-		fmt.Fprintln(w, "cookie set")
+		setCookies(w, r.URL.Query()["set"])
 	case "redirect":
-		redirect(w, "./")
+		redirect(w, r.URL.Query().Get("to"))
 	default:
 		http.NotFound(w, r)
 	}
 }
 
-// redirect sends a relative address, which is right whatever name and port the browser used.
+// setCookies sends the lines as they stand, however odd, or one harmless cookie.
+func setCookies(w http.ResponseWriter, lines []string) {
+	if len(lines) == 0 {
+		lines = []string{"hello=world; HttpOnly"}
+	}
+	for _, line := range lines {
+		w.Header().Add("Set-Cookie", line)
+	}
+	fmt.Fprintln(w, "cookie set")
+}
+
+// redirect sends the address as it stands: a relative one is right whatever name and port the browser used.
 func redirect(w http.ResponseWriter, to string) {
+	if to == "" {
+		to = "./"
+	}
 	w.Header().Set("Location", to)
 	w.WriteHeader(http.StatusFound)
 }

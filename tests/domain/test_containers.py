@@ -47,7 +47,7 @@ SESSION = Session(
     created_at=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
     address="10.213.0.7",
     port=8888,
-    ready_path=f"/user/ann%40lab.example/containers/{ID}/",
+    ready_path=f"/user/ann@lab.example/containers/{ID}/",
     options={"resolution": "1280x800"},
 )
 
@@ -66,7 +66,7 @@ def test_the_spec_of_a_desktop() -> None:
             "X11_HEIGHT": "800",
             "X11_DEPTH": "24",
             "JPY_USER": "ann@lab.example",
-            "JPY_BASE_USER_URL": "/user/ann%40lab.example",
+            "JPY_BASE_USER_URL": "/user/ann@lab.example",
             "URL_ID": ID,
             "USER": "user",
             "USER_UID": "70001",
@@ -81,6 +81,7 @@ def test_the_spec_of_a_desktop() -> None:
         login="user",
         home_directory="/workspace",
         as_root=False,
+        own_directory=False,
         home=containers.HomeMount("home-of-ann", is_volume=True),
         volumes=(),
         network="internet",
@@ -102,6 +103,13 @@ def test_the_licence_and_the_startup_file_reach_the_container_and_nothing_else()
     assert "L-42" not in str(spec.labels) + repr(spec)
 
 
+def test_a_foreign_image_starts_where_it_says_and_any_other_in_the_home() -> None:
+    application = Application("a", "lab/app:1")
+    for image, own in ((replace(DESKTOP, labels={}), True), (DESKTOP, False)):
+        spec = containers.spec(SESSION, application, POLICY, image, PERSON, realm="lab")
+        assert (spec.own_directory, spec.home_directory) == (own, "/workspace")
+
+
 def test_without_a_home_the_user_has_a_directory_of_the_container() -> None:
     spec = made(Application("a", "x"), replace(POLICY, allow_home=False))
     assert spec.home is None
@@ -118,7 +126,7 @@ def test_the_placeholders_of_a_foreign_image_are_filled() -> None:
         ready_path="{base_path}/api",
     )
     spec = made(application)
-    base = f"/user/ann%40lab.example/containers/{ID}"
+    base = f"/user/ann@lab.example/containers/{ID}"
     assert spec.command == ("serve", f"--base={base}", "--name=ann@lab.example", "{unknown}")
     assert spec.environment["BASE"] == f"{base}/{ID}"
     assert (spec.environment["USER"], spec.environment["URL_ID"]) == ("user", ID)
@@ -154,7 +162,7 @@ def test_the_labels_of_a_container_are_the_contracts() -> None:
         PREFIX + "runinfo.user": "ann@lab.example",
         PREFIX + "runinfo.mapping_id": "g" * 32,
         PREFIX + "runinfo.url_id": ID,
-        PREFIX + "runinfo.urlpath": f"/user/ann%40lab.example/containers/{ID}",
+        PREFIX + "runinfo.urlpath": f"/user/ann@lab.example/containers/{ID}",
     }
     assert kept["application"] == "Desktop"
 

@@ -4,8 +4,8 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -13,6 +13,9 @@ from socketserver import ThreadingMixIn, UnixStreamServer
 
 from nginx.clients import ALICE, BOB, CHARLIE, TOKEN, Headers
 from websockets.sync.server import Server, ServerConnection, serve
+
+# A request's header, for a JSON list of the pairs that an application's answer is to have.
+ANSWER_WITH = "X-Answer-With"
 
 
 class _Server(ThreadingMixIn, UnixStreamServer):
@@ -49,6 +52,7 @@ class ControlPlane:
 
     path: Path
     allowed: dict[tuple[str, str, str], str] = field(default_factory=dict)
+    stripped: set[str] = field(default_factory=set)
     known: set[str] = field(default_factory=lambda: {ALICE, BOB, CHARLIE, TOKEN})
     asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     hangs: threading.Event = field(default_factory=threading.Event)
@@ -103,6 +107,8 @@ class _Portal(BaseHTTPRequestHandler):
             self._answer(403, {})
         elif target := plane.allowed[key]:
             told = {"Target": target, "User": "alice", "Access": "owner"}
+            if headers["x-remoteapp-session"] in plane.stripped:
+                told["Strip"] = "1"
             self._answer(204, {f"X-Remoteapp-{name}": value for name, value in told.items()})
         else:
             self._answer(204, {"X-Accel-Expires": "0"})
@@ -129,16 +135,18 @@ class _Application(BaseHTTPRequestHandler):
     server: "Application"
 
     def do_GET(self) -> None:
+        self.path = self.requestline.split()[1]  # slashes at its beginning and all
         last = self.path.partition("?")[0].rpartition("/")[2]
         if last.isdigit():
             self._answer(int(last), f"the application's own {last}".encode())
         elif last == "stream":
             self._stream()
         elif last == "steer":
-            self._answer(200, b"kept", {"X-Accel-Redirect": "/login"})
+            self._answer(200, b"kept", [("X-Accel-Redirect", "/login")])
         else:
             told = {"method": self.command, "path": self.path, "headers": self.headers.items()}
-            self._answer(200, json.dumps({**told, "app": self.server.name}).encode())
+            body = json.dumps({**told, "app": self.server.name}).encode()
+            self._answer(200, body, json.loads(self.headers.get(ANSWER_WITH, "[]")))
 
     def do_POST(self) -> None:
         length = int(self.headers.get("Content-Length", 0))
@@ -158,11 +166,11 @@ class _Application(BaseHTTPRequestHandler):
         self.wfile.write(b"data: last\n\n")
         self.close_connection = True
 
-    def _answer(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
+    def _answer(self, status: int, body: bytes, headers: Sequence[tuple[str, str]] = ()) -> None:
         self.send_response(status)
         self.send_header("X-Own", "yes")
         self.send_header("Content-Length", str(len(body)))
-        for name, value in (headers or {}).items():
+        for name, value in headers:
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)
@@ -200,7 +208,8 @@ class Application(ThreadingHTTPServer):
         self.server_close()
         for one in self.connections:
             if one.fileno() >= 0:
-                one.shutdown(socket.SHUT_RDWR)
+                with suppress(OSError):  # the other side may be gone first
+                    one.shutdown(socket.SHUT_RDWR)
 
 
 @contextmanager
