@@ -41,7 +41,8 @@ MAY = {
     "plane": {"domain", "errors", "adapters", "settings", "installed"},
     "web": {"domain", "errors", "usecases", "web", "version"},
     "cli": {"domain", "errors", "usecases", "adapters", "settings", "installed", "plane", "web",
-            "cli", "trial", "version"},
+            "cli", "checks", "trial", "version"},
+    "checks": {"domain", "errors", "adapters", "checks"},
     "trial": {"domain", "errors", "adapters", "settings", "trial"},
     "version": set(),
 }  # fmt: skip

@@ -18,6 +18,7 @@ from docker.types import Mount
 from docker.utils import decode_json_header
 
 from control_plane.domain.containers import ContainerSpec
+from control_plane.domain.labels import RUN
 from control_plane.errors import StartError
 
 _LARGEST = 4 * 1024**2  # bytes: an image is not ours to trust, and a file of zeros packs well
@@ -63,7 +64,9 @@ def owned_directory(path: str, spec: ContainerSpec) -> bytes:
 
 def _passwd(lines: tuple[str, ...], spec: ContainerSpec) -> list[str]:
     kept = [one for one in lines if not _is(one, spec.login, spec.uid)]
-    return [*kept, f"{spec.login}:x:{spec.uid}:{spec.gid}::{spec.home_directory}:/bin/bash"]
+    full_name = spec.labels.get(RUN + "user", spec.login)  # git commits for nobody who has none
+    user = (spec.login, "x", spec.uid, spec.gid, full_name, spec.home_directory, "/bin/bash")
+    return [*kept, ":".join(map(str, user))]
 
 
 def _group(lines: tuple[str, ...], spec: ContainerSpec) -> list[str]:

@@ -7,7 +7,7 @@ import click
 from control_plane import __version__
 from control_plane.cli.exits import Commands
 
-VERBS = ("import-simphony", "routes", "serve", "trial")
+VERBS = ("image", "import-simphony", "routes", "serve", "trial")
 
 
 class _Verbs(Commands):

@@ -83,6 +83,14 @@ def test_cookie_and_redirect_do_as_they_are_called(hello: Running) -> None:
     assert hello.get("/redirect").headers["Location"] == "./"
 
 
+def test_cookies_and_a_redirect_are_sent_as_they_were_asked_for(hello: Running) -> None:
+    lines = ["a=1;\tPath=/", "b; Domain=x"]
+    answer = hello.get("/cookie", params={"set": lines})
+    assert answer.headers.get_list("Set-Cookie") == lines
+    to = "http://localhost/a%2Fb"
+    assert hello.get("/redirect", params={"to": to}).headers["Location"] == to
+
+
 def test_a_delayed_one_listens_late(start: Start) -> None:
     begin = time.monotonic()
     late = start("hello", HELLO_DELAY="1.5")

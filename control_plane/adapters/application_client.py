@@ -1,0 +1,145 @@
+"""An application asked as nginx asks it: the same headers, the same path, HTTP and WebSocket.
+
+Invariant: no peer makes it wait for ever, hold more than a bounded answer, or raise an error that
+is not ours.
+"""
+
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from urllib.parse import unquote, urljoin, urlsplit
+
+import httpx
+from websockets.exceptions import InvalidHandshake
+from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Origin, Subprotocol
+
+from control_plane.errors import ControlPlaneError
+
+# Nobody has this name (RFC 2606); to the application it is the portal's.
+PORTAL = "portal.example"
+_SECONDS = 10.0
+_LARGEST = 4 * 1024**2  # bytes of a page
+_LARGEST_MESSAGE = 64 * 1024**2  # bytes: a whole screen may come in one
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A status (0: no answer, and `body` says why), where it leads and what it says."""
+
+    status: int
+    location: str = ""
+    body: str = ""
+
+    @property
+    def is_success(self) -> bool:
+        """Whether it is a 2xx."""
+        return 200 <= self.status < 300  # noqa: PLR2004
+
+    @property
+    def leads_on(self) -> bool:
+        """Whether it sends the browser elsewhere."""
+        return 300 <= self.status < 400 and bool(self.location)  # noqa: PLR2004
+
+
+class ApplicationClient:
+    """One application at its address, below its session's path (`base`, without an end slash)."""
+
+    def __init__(
+        self, address: str, port: int, user: str, base: str, *, strip_path: bool = False
+    ) -> None:
+        """`strip_path` leaves the session's path out of what is asked."""
+        self.base, self.user = base, user
+        self._at = (address, port)
+        self.strips = strip_path
+        self._headers = {
+            "X-Remote-User": user,
+            "X-Session-Access": "owner",
+            "X-Forwarded-For": "192.0.2.1",
+            "X-Forwarded-Proto": "https",
+            "X-Forwarded-Host": PORTAL,
+            "X-Script-Name": base,
+        }
+        self._http = httpx.Client(
+            base_url=f"http://{address}:{port}",
+            headers={**self._headers, "Host": PORTAL, "Accept": "text/html,*/*"},
+            timeout=_SECONDS,
+            trust_env=False,
+        )
+
+    def holds(self, path: str) -> bool:
+        """Whether a path lies below the session's, however it is percent-encoded."""
+        plain, base = unquote(path), unquote(self.base)
+        return plain == base or plain.startswith(f"{base}/")
+
+    def get(self, path: str) -> Answer:
+        """Ask for a path (and query) as the browser names it; redirects are not followed."""
+        try:
+            with self._http.stream("GET", self._sent(path)) as answer:
+                body = _bounded(answer)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            return Answer(0, body=str(error) or type(error).__name__)
+        location = answer.headers.get("location", "")
+        return Answer(answer.status_code, self._seen(path, location), body)
+
+    @contextmanager
+    def websocket(self, path: str) -> Iterator[ClientConnection]:
+        """Give a WebSocket at a path, as a desktop's page opens it; ControlPlaneError says why not.
+
+        Redirects are not followed: no browser does.
+        """
+        with ExitStack() as closing:
+            try:
+                opening = connect(
+                    f"ws://{PORTAL}{self._sent(path)}",
+                    sock=socket.create_connection(self._at, timeout=_SECONDS),
+                    origin=Origin(f"https://{PORTAL}"),
+                    subprotocols=[Subprotocol("binary")],
+                    additional_headers=self._headers,
+                    compression=None,
+                    proxy=None,
+                    open_timeout=_SECONDS,
+                    close_timeout=1,
+                    ping_interval=None,
+                    max_size=_LARGEST_MESSAGE,
+                )
+                opened = closing.enter_context(opening)
+            except (OSError, ValueError, InvalidHandshake) as error:
+                raise ControlPlaneError(str(error) or type(error).__name__) from error
+            yield opened
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def _sent(self, path: str) -> str:
+        if self.strips and path.startswith(self.base):
+            return path.removeprefix(self.base) or "/"
+        return path
+
+    def _seen(self, path: str, location: str) -> str:
+        """Return where a redirect leads, as nginx passes it on; empty for what is no address.
+
+        Those to the application's own host come as the portal's, over TLS and, where the session's
+        path is stripped, below it.
+        """
+        try:
+            parts = urlsplit(location)
+            if parts.netloc in (PORTAL, f"{PORTAL}:{self._at[1]}"):
+                parts = parts._replace(scheme="https", netloc=PORTAL)
+            is_own = parts.netloc in ("", PORTAL)
+            if is_own and self.strips and parts.path.startswith("/") and not self.holds(parts.path):
+                parts = parts._replace(path=self.base + parts.path)
+            return urljoin(f"https://{PORTAL}{path}", parts.geturl()) if location else ""
+        except ValueError:
+            return ""
+
+
+def _bounded(answer: httpx.Response) -> str:
+    text = ""
+    for part in answer.iter_text():
+        text += part
+        if len(text) > _LARGEST:
+            break
+    return text

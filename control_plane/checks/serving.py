@@ -1,0 +1,174 @@
+"""What an application serves over HTTP, as a browser behind the portal sees it."""
+
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from urllib.parse import urljoin, urlsplit
+
+from control_plane.adapters.application_client import PORTAL, Answer, ApplicationClient
+from control_plane.checks.booting import Booted, Waited
+from control_plane.checks.report import Point, broken, passed
+from control_plane.domain.names import shown
+from control_plane.errors import ControlPlaneError
+
+_MOST_REDIRECTS = 10
+_MOST_PARTS = 20
+# Where an address stands in a page, and whether the page is not whole without what it names.
+_ADDRESSES = {
+    ("script", "src"): True,
+    ("link", "href"): True,
+    ("img", "src"): True,
+    ("iframe", "src"): True,
+    ("form", "action"): False,
+    ("a", "href"): False,
+}
+_ORIGIN = f"https://{PORTAL}"
+_NEEDS_BASE = (
+    "Serve everything below $JPY_BASE_USER_URL/containers/$URL_ID/ ({base_path} in an "
+    "application's command or environment), or make addresses relative."
+)
+_SEE_LOG = (
+    "Mend what it says. It may not count on a user, a capability, or a place to write but $HOME, "
+    "/tmp and /workspace."
+)
+_NEEDS_STRIP = (
+    "Give it its base path instead of stripping it, where it can take one; links that begin with "
+    "a slash work with apps_domain alone."
+)
+
+
+class _BrokenError(ControlPlaneError):
+    """A page that does not keep to its session path; the message is what was seen."""
+
+
+def points(one: Booted, waited: Waited, seconds: float, tail: str) -> Iterator[Point]:
+    """Judge where it answers, when, and whether it keeps to its session path."""
+    yield _port(one, waited, seconds, tail)
+    if waited.connected is not None:
+        yield _ready(one, waited, seconds, tail)
+    if waited.ready is not None:
+        yield _base_path(one.client)
+
+
+def _port(one: Booted, waited: Waited, seconds: float, tail: str) -> Point:
+    port = one.session.port
+    if waited.connected is not None:
+        return passed("port", f"Port {port} took a connection after {waited.connected:.1f} s.")
+    if waited.status is not None:
+        return broken("port", f"{_ended(waited)} before port {port} answered.{tail}", _SEE_LOG)
+    return broken(
+        "port",
+        f"Nothing answered on port {port} within {seconds:.0f} s.{tail}",
+        "Listen on 0.0.0.0, on port 8888 or the one that the label port (or --port) names.",
+    )
+
+
+def _ready(one: Booted, waited: Waited, seconds: float, tail: str) -> Point:
+    path = _shortened(one.client, one.session.ready_path)
+    if waited.ready is not None:
+        return passed("ready", f"{path} answered 2xx after {waited.ready:.1f} s.")
+    if waited.status is not None:
+        return broken("ready", f"{_ended(waited)} before it was ready.{tail}", _SEE_LOG)
+    return broken(
+        "ready",
+        f"{path} did not answer 2xx within {seconds:.0f} s; the last answer was {_last(one)}.",
+        "Answer 2xx there once it is usable, or name another path by the label ready-path "
+        "(or --ready-path); a slow one needs a longer start_timeout.",
+    )
+
+
+def _base_path(client: ApplicationClient) -> Point:
+    todo = _NEEDS_STRIP if client.strips else _NEEDS_BASE
+    try:
+        path, page = _followed(client, f"{client.base}/")
+        for part in _kept_inside(client, path, page)[:_MOST_PARTS]:
+            _check_is_there(client, part)
+    except _BrokenError as error:
+        return broken("base-path", error.message, todo)
+    seen = f"Its page is {_shortened(client, path)} for {client.user}"
+    return passed("base-path", f"{seen}, and no address in it leads out.")
+
+
+def _followed(client: ApplicationClient, path: str) -> tuple[str, Answer]:
+    """Return where the page is, and the page."""
+    for _ in range(_MOST_REDIRECTS):
+        answer = client.get(path)
+        if not answer.leads_on:
+            break
+        path = _inside(client, answer.location, f"{_shortened(client, path)} leads to")
+    if not answer.is_success:
+        raise _BrokenError(f"{_shortened(client, path)} answers {_said(client, answer)}.")
+    return path, answer
+
+
+def _kept_inside(client: ApplicationClient, path: str, page: Answer) -> list[str]:
+    """Return the addresses on this origin that the page is not whole without."""
+    found = _Addresses(_ORIGIN + path)
+    found.feed(page.body)
+    needed = {}
+    for address, is_needed in found.addresses.items():
+        if address.startswith(f"{_ORIGIN}/"):
+            inside = _inside(client, address, "The page refers to")
+            if is_needed:
+                needed[inside] = True
+    return list(needed)
+
+
+def _check_is_there(client: ApplicationClient, part: str) -> None:
+    answer = client.get(part)
+    if not (answer.is_success or answer.leads_on):
+        needed = _shortened(client, part)
+        raise _BrokenError(f"The page needs {needed}, which answers {_said(client, answer)}.")
+
+
+def _inside(client: ApplicationClient, address: str, what: str) -> str:
+    """Return the path and query of an address of the session; _BrokenError for any other."""
+    parts = urlsplit(address)
+    if f"{parts.scheme}://{parts.netloc}" != _ORIGIN:
+        raise _BrokenError(f"{what} {shown(address)}, which is another server.")
+    if not client.holds(parts.path):
+        raise _BrokenError(f"{what} {shown(parts.path)}, which lies outside of its session path.")
+    return parts.path + (f"?{parts.query}" if parts.query else "")
+
+
+def _shortened(client: ApplicationClient, path: str) -> str:
+    return shown(path.replace(client.base, "<session path>", 1))
+
+
+def _ended(waited: Waited) -> str:
+    return f"The container ended with status {waited.status}"
+
+
+def _last(one: Booted) -> str:
+    base = one.client.base if one.client.strips else ""
+    return _said(one.client, one.client.get(base + one.session.ready_path))
+
+
+def _said(client: ApplicationClient, answer: Answer) -> str:
+    if answer.leads_on:
+        where = _shortened(client, answer.location.removeprefix(_ORIGIN))
+        return f"{answer.status}, which leads to {where}"
+    return str(answer.status) if answer.status else f"nothing ({shown(answer.body)})"
+
+
+class _Addresses(HTMLParser):
+    """Collects the addresses of a page, absolute, with whether the page needs what they name."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self._page = page
+        self.addresses: dict[str, bool] = {}
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Keep what a tag refers to."""
+        for name, value in attrs:
+            if tag == "base" and name == "href" and value:
+                self._page = urljoin(self._page, value)
+            elif (tag, name) in _ADDRESSES and value:
+                self._keep(value.strip(), needed=_ADDRESSES[tag, name])
+
+    def _keep(self, value: str, *, needed: bool) -> None:
+        try:
+            address = urljoin(self._page, value)
+        except ValueError:  # no browser follows it either
+            return
+        self.addresses[address] = self.addresses.get(address, False) or needed

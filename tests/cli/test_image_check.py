@@ -1,0 +1,73 @@
+"""`control-plane image check`: what it says before it asks an engine, and how it says the rest."""
+
+import json
+
+import pytest
+from click.testing import CliRunner, Result
+
+from control_plane.checks.report import NAMES, Report, broken, complete, passed
+from control_plane.cli.control_plane import main
+from control_plane.cli.image import render
+
+
+@pytest.fixture
+def report() -> Report:
+    points = [broken("sigterm", "It stays.", "Let it go."), passed("contract", "It says \x1b[0m.")]
+    return complete("some/image", "contract", points, "it was tired.")
+
+
+def check(*words: str) -> Result:
+    environment = {"REMOTEAPP_ENGINE__HOST": "unix:///nonexistent.sock"}
+    return CliRunner(env=environment).invoke(
+        main, ["image", "check", *words], prog_name="control-plane"
+    )
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (),
+        ("some/image", "--port", "0"),
+        ("some/image", "--run-as", "somebody"),
+        ("some/image", "--env", "1=2"),
+        ("some/image", "--start-timeout", "0"),
+        ("some image",),
+    ],
+)
+def test_wrong_usage_ends_with_2(words: tuple[str, ...]) -> None:
+    assert check(*words).exit_code == 2
+
+
+def test_an_engine_that_is_away_is_said_to_be() -> None:
+    answer = check("some/image")
+    assert (answer.exit_code, answer.stdout) == (4, "")
+    assert answer.stderr == (
+        "control-plane: The container engine does not answer. "
+        "See that it runs and that you may use it: root may, and the group docker.\n"
+    )
+
+
+def test_every_point_stands_in_the_report_once(report: Report) -> None:
+    assert tuple(one.name for one in report.points) == NAMES
+    assert report.failed
+    assert report.points[3].seen == "Not looked at: it was tired."
+
+
+def test_people_read_a_line_a_point_and_below_it_what_to_do(report: Report) -> None:
+    lines = [" ".join(line.split()) for line in render(report, as_json=False).splitlines()]
+    assert lines[0] == "some/image (made for our contract)"
+    assert "contract pass It says \\x1b[0m." in lines
+    assert lines[lines.index("sigterm fail It stays.") + 1] == "-> Let it go."
+    assert lines[-1] == "1 pass, 1 fail, 14 not applicable"
+
+
+def test_programs_read_json(report: Report) -> None:
+    found = json.loads(render(report, as_json=True))
+    assert list(found) == ["image", "kind", "points"]
+    assert (found["image"], found["kind"]) == ("some/image", "contract")
+    assert found["points"][NAMES.index("sigterm")] == {
+        "name": "sigterm",
+        "result": "fail",
+        "seen": "It stays.",
+        "todo": "Let it go.",
+    }
