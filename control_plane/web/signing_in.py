@@ -204,6 +204,8 @@ def _entered(value: str, wanted: str) -> Response:
     answer = RedirectResponse(wanted, 303)
     life = int(auth.SIGNIN_LIFE.total_seconds())
     answer.set_cookie(COOKIE, value, life, secure=True, httponly=True, samesite="lax")
+    # Where one host has set too many cookies, Chromium gives the others up first.
+    answer.headers["Set-Cookie"] += "; Priority=High"
     return _without_asking(answer)
 
 

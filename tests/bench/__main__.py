@@ -11,7 +11,7 @@ import click
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from bench import accounting, memory, passing, starts
+from bench import accounting, desktops, memory, passing, starts
 from bench.figures import Figure
 
 from control_plane.trial import engine
@@ -43,6 +43,8 @@ FIGURES: dict[str, Callable[[int], Sequence[Figure]]] = {
     "start beside a hanging stop": starts.beside_a_hanging_stop,
     "start twenty at once": starts.twenty_at_once,
     "login while slow images start": starts.login_while_starting,
+    "desktop start": desktops.starts,
+    "desktops": desktops.looked_at,
     "requests": passing.requests,
     "frames": passing.frames,
     "catalogue": accounting.catalogue,

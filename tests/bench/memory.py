@@ -24,11 +24,11 @@ def of_a_full_house(runs: int) -> Sequence[Figure]:
     """PSS with 1 000 users who signed in by the form, and 20 sessions."""
     del runs
     with portals.running(settings={"limits": {"sessions_per_user": 100}}) as live:
-        empty = _pss(live)
+        empty = pss(live.portal.control_plane_pid)
         _sign_everybody_in(live)
-        full = _pss(live)
+        full = pss(live.portal.control_plane_pid)
         _start(live)
-        busy = _pss(live)
+        busy = pss(live.portal.control_plane_pid)
     name = f"PSS of our Python processes, {USERS} signed-in users and {SESSIONS} sessions"
     source = f"{empty:.0f} MB empty, {full:.0f} MB with the users"
     return [Figure(name, "≤ 120 MB", f"{busy:.0f} MB", source)]
@@ -61,8 +61,9 @@ def _start(live: RunningPortal) -> None:
         api.get(one["url"]).raise_for_status()
 
 
-def _pss(live: RunningPortal) -> float:
-    text = Path(f"/proc/{live.portal.control_plane_pid}/smaps_rollup").read_text()
+def pss(pid: int | None) -> float:
+    """Return the proportional set size of a process in MiB."""
+    text = Path(f"/proc/{pid}/smaps_rollup").read_text()
     found = re.search(r"^Pss:\s+(\d+) kB", text, re.MULTILINE)
     if found is None:
         raise RuntimeError(text)
