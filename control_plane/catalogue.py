@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from control_plane.domain import containers, labels
+from control_plane.domain.applications import LONGEST, LONGEST_DESCRIPTION
 from control_plane.domain.entities import Grant, Image, Policy, Session, User
+from control_plane.domain.names import shown
 from control_plane.domain.policy import effective
 from control_plane.domain.ports import Plane
 from control_plane.errors import FieldError, ForbiddenError, InvalidError, NotFoundError, StartError
@@ -36,13 +38,15 @@ class Entry:
     def display_name(self) -> str:
         """What people read: the application's own name, the image's, or the image's reference."""
         own = self.grant.application.display_name
-        return own or (labels.label(self.image, "ui_name") if self.image else "") or self.name
+        said = own or (labels.label(self.image, "ui_name") if self.image else "") or self.name
+        return shown(said, LONGEST - 1)
 
     @property
     def description(self) -> str:
         """A sentence or two, from the application or the image."""
         own = self.grant.application.description
-        return own or (labels.label(self.image, "description") if self.image else "")
+        said = " ".join(labels.label(self.image, "description").split()) if self.image else ""
+        return own or (shown(said, LONGEST_DESCRIPTION) if said else "")
 
     @property
     def name(self) -> str:

@@ -151,6 +151,11 @@ def _adopted(plane: Plane, container: Container) -> Session | None:
     except ValueError as error:
         log.warning("cannot adopt container=%s error=%s", container.id[:12], error)
         return None
+    if not container.address:
+        log.warning("cannot adopt container=%s: it is on no session network", container.id[:12])
+        return None
+    # Labels may come from an image: where people are led to is the engine's word.
+    session = replace(session, address=container.address)
     plane.records.add_session(session)
     plane.access.put(session)
     log.info("drift mended session=%s what=adopted", session.id)

@@ -3,6 +3,7 @@
 Invariant: no exception of the SDK leaves the adapters.
 """
 
+import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -52,6 +53,11 @@ class Connection:
         if self._host:
             environment["base_url"] = self._host
         return docker.APIClient(version="auto", timeout=timeout, **environment)
+
+
+def nowhere() -> str:
+    """Return a path that no image has: in its place an image might have a link to elsewhere."""
+    return f"/{secrets.token_hex(16)}"
 
 
 def image_of(listed: Mapping[str, Any], name: str) -> Image:

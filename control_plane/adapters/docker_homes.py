@@ -16,7 +16,7 @@ import requests
 from docker.errors import APIError, NotFound
 from docker.types import Mount
 
-from control_plane.adapters.docker_api import HOLDER, REALM, Connection, translated
+from control_plane.adapters.docker_api import HOLDER, REALM, Connection, nowhere, translated
 from control_plane.domain.containers import WORKSPACE
 from control_plane.errors import ConflictError, UnavailableError
 
@@ -45,8 +45,9 @@ class DockerHomes:
         with translated():
             if not self._is_there(volume):
                 return False
-            with self._holder(volume) as holder:
-                chunks, _ = self._connection.api.get_archive(holder, WORKSPACE)
+            place = nowhere() + WORKSPACE
+            with self._holder(volume, place) as holder:
+                chunks, _ = self._connection.api.get_archive(holder, place)
                 _write(path, chunks)
         return True
 
@@ -80,11 +81,11 @@ class DockerHomes:
         return True
 
     @contextmanager
-    def _holder(self, volume: str) -> Iterator[str]:
-        """Give a created container that never starts, with the home in it."""
+    def _holder(self, volume: str, place: str) -> Iterator[str]:
+        """Give a created container that never starts, with the home at that place in it."""
         self._drop_holder(volume)
         api = self._connection.api
-        mount = Mount(WORKSPACE, volume, type="volume", no_copy=True)
+        mount = Mount(place, volume, type="volume", no_copy=True)
         holder = api.create_container(
             self._image(),
             command=["true"],

@@ -24,6 +24,7 @@ from control_plane.adapters.docker_api import (
     Connection,
     gone_is_fine,
     image_of,
+    nowhere,
     refused,
     translated,
 )
@@ -119,7 +120,7 @@ class DockerEngine:
         """Return this realm's containers, running or not."""
         with translated():
             found = self._api.containers(all=True, filters={"label": f"{REALM}={self.realm}"})
-        return [self._container(one) for one in found if HOLDER not in one["Labels"]]
+        return [self._container(one) for one in found if not one["Labels"].get(HOLDER)]
 
     def signal(self, container_id: str, name: str) -> None:
         """Send a signal; one that is gone or has ended is no error."""
@@ -240,7 +241,7 @@ class DockerEngine:
             name=spec.name,
             user="0:0" if spec.as_root else f"{spec.uid}:{spec.gid}",
             environment=dict(spec.environment),
-            labels=dict(spec.labels),
+            labels={**spec.labels, HOLDER: ""},  # an image's own label would hide the container
             host_config=self._host_config(spec),
             networking_config=self._networking(spec),
             working_dir=None if spec.own_directory else spec.home_directory,
@@ -280,7 +281,7 @@ class DockerEngine:
 
     def _accounts(self, spec: ContainerSpec) -> identity.Accounts:
         if spec.image not in self._identities:
-            with self._holder(spec, None) as holder:
+            with self._holder(spec) as holder:
                 self._identities[spec.image] = identity.read(self._api, holder)
         return self._identities[spec.image]
 
@@ -296,19 +297,18 @@ class DockerEngine:
                 self._homes.add((spec.home.source, owner))
 
     def _own(self, spec: ContainerSpec, home: HomeMount) -> None:
-        with self._holder(spec, home) as holder:
-            self._api.put_archive(holder, "/", identity.owned_directory(WORKSPACE, spec))
+        place = nowhere()
+        with self._holder(spec, _mount(home, place)) as holder:
+            self._api.put_archive(holder, "/", identity.owned_directory(place, spec))
 
     @contextmanager
-    def _holder(self, spec: ContainerSpec, home: HomeMount | None) -> Iterator[str]:
+    def _holder(self, spec: ContainerSpec, *mounts: Mount) -> Iterator[str]:
         """Give a created container that never starts: no process runs in it."""
         holder = self._api.create_container(
             spec.image,
             command=["true"],
             labels={REALM: self.realm, RUN + "url_id": spec.labels[RUN + "url_id"]},
-            host_config=self._api.create_host_config(
-                mounts=[_mount(home)] if home else [], network_mode="none"
-            ),
+            host_config=self._api.create_host_config(mounts=list(mounts), network_mode="none"),
         )["Id"]
         try:
             yield holder
@@ -345,11 +345,11 @@ def _check_owner(volume: Mapping[str, Any], owner: str) -> None:
         )
 
 
-def _mount(home: HomeMount) -> Mount:
+def _mount(home: HomeMount, place: str = WORKSPACE) -> Mount:
     if home.is_volume:
         # Without no_copy the image's own /workspace overwrites owner and mode of an empty volume.
-        return Mount(WORKSPACE, home.source, type="volume", no_copy=True)
-    return _bound(home.source, WORKSPACE, read_only=False)
+        return Mount(place, home.source, type="volume", no_copy=True)
+    return _bound(home.source, place, read_only=False)
 
 
 def _bind(volume: Volume) -> Mount:

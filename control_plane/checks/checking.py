@@ -1,9 +1,11 @@
 """The check of an image from its labels to its end: what can be judged is judged, in order."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
+from control_plane.checks import application as running
 from control_plane.checks import declared, desktop, inside, serving
+from control_plane.checks.advice import Clues
 from control_plane.checks.booting import (
     Booted,
     Realm,
@@ -14,21 +16,22 @@ from control_plane.checks.booting import (
     wait,
     wait_for_end,
 )
-from control_plane.checks.report import Point, Report, broken, complete, passed
+from control_plane.checks.report import Point, Report, broken, complete, last_words, passed
 from control_plane.domain import labels
 from control_plane.domain.entities import Application
-from control_plane.domain.names import shown
 from control_plane.errors import EngineUnavailableError, ImageMissingError, StartError
 
+Tell = Callable[[str], None]
 STOP_SECONDS = 10
 _SETTLING = 2.0  # seconds: what is started beside the server may listen a little later
 _KILLED = 137
 _TAIL = 20  # lines
 
 
-def check(application: Application, terms: Terms, host: str | None) -> Report:
+def check(application: Application, terms: Terms, host: str | None, tell: Tell) -> Report:
     """Boot the application's image on the engine at `host` and judge it.
 
+    `tell` takes a sentence on what is waited for.
     StartError when it is not there, EngineUnavailableError when the engine is away.
     """
     with realm(host) as where:
@@ -40,15 +43,16 @@ def check(application: Application, terms: Terms, host: str | None) -> Report:
         subject = Subject(image, application, terms)
         kind, points = labels.kind(image), list(declared.points(image))
         if labels.problems(image):
-            return complete(image.name, kind, points, "its labels bar its start.")
-        points += _started(where, subject)
-        return complete(image.name, kind, points, "it never became ready.")
+            return complete(image.name, kind, points, "Its labels bar its start.")
+        points += _started(where, subject, tell)
+        return complete(image.name, kind, points, "It never became ready.")
 
 
-def _started(where: Realm, subject: Subject) -> Iterator[Point]:
+def _started(where: Realm, subject: Subject, tell: Tell) -> Iterator[Point]:
     try:
         with booted(where, subject, {}) as one:
             yield passed("start", f"The engine started it {_how(subject)}.")
+            tell(_waiting(subject, one))
             yield from _judged(where, subject, one)
     except EngineUnavailableError:
         raise
@@ -57,14 +61,16 @@ def _started(where: Realm, subject: Subject) -> Iterator[Point]:
 
 
 def _judged(where: Realm, subject: Subject, one: Booted) -> Iterator[Point]:
-    seconds = subject.terms.start_timeout
-    waited = wait(where, one, seconds)
+    waited = wait(where, one, subject.terms.start_timeout)
     output = where.engine.log(one.container, _TAIL)
-    yield from serving.points(one, waited, seconds, _last_words(output))
+    clues = Clues(last_words(output), inside.listening(where, one))
+    yield from serving.points(subject, one, waited, clues)
     if waited.ready is None:
         found = inside.forbidden(subject, output)
         yield from [found] if found else []
         return
+    # First: what it said last is not yet lost in what the display says of its clients.
+    yield running.point(where, subject, one)
     yield from desktop.points(where, subject, one)
     time.sleep(max(0.0, one.asked_at + waited.ready + _SETTLING - time.monotonic()))
     yield from inside.points(where, subject, one)
@@ -88,6 +94,5 @@ def _how(subject: Subject) -> str:
     return "as root with the closed list of capabilities" if subject.as_root else "as the user"
 
 
-def _last_words(output: str) -> str:
-    lines = [line.strip() for line in output.splitlines() if line.strip()]
-    return f" Its last words: {shown(lines[-1], 200)}" if lines else " It said nothing."
+def _waiting(subject: Subject, one: Booted) -> str:
+    return f"Waiting up to {subject.terms.start_timeout:g} s for port {one.session.port}..."

@@ -28,8 +28,9 @@ def _contract(image: Image) -> Point:
             "contract", "It bears no label contract: it was made for simphony-remote."
         )
     if version != labels.CONTRACT:
+        todo = f"Set the label contract={labels.CONTRACT}, or use a newer portal. {_GUIDE}"
         seen = f"It says contract {shown(version)}; this portal knows {labels.CONTRACT}."
-        return broken("contract", seen, f"Set the label contract={labels.CONTRACT}. {_GUIDE}")
+        return broken("contract", seen, todo)
     return passed("contract", f"It says contract {version}.")
 
 

@@ -6,7 +6,7 @@ from typing import TypeVar
 from control_plane.adapters import rfb
 from control_plane.adapters.application_client import ApplicationClient
 from control_plane.checks.booting import Booted, Realm, Subject, booted, wait
-from control_plane.checks.report import Point, beside_the_point, broken, passed
+from control_plane.checks.report import Point, beside_the_point, broken, passed, unreached
 from control_plane.domain import labels
 from control_plane.errors import ControlPlaneError
 
@@ -26,8 +26,7 @@ def points(where: Realm, subject: Subject, one: Booted) -> Iterator[Point]:
     socket = _websocket(one.client)
     yield socket
     if socket.result == "fail":
-        lacking = "Not looked at: there is no sound desktop."
-        yield from (beside_the_point(name, lacking) for name in NAMES[1:])
+        yield from (unreached(name, "There is no sound desktop.") for name in NAMES[1:])
         return
     yield _resize(where, subject, one)
     yield _clipboard(one.client)

@@ -1,14 +1,17 @@
 """What goes on in a container: as whom it runs, what it may, what it listens on, whose files."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
 from control_plane.adapters import container_processes
 from control_plane.adapters.container_processes import Listener, Process
+from control_plane.checks import advice
 from control_plane.checks.booting import GIDS, UID, Booted, Realm, Subject, Waited
 from control_plane.checks.report import Point, beside_the_point, broken, passed
 from control_plane.domain import labels
 from control_plane.domain.containers import ROOT_CAPABILITIES, WORKSPACE
 from control_plane.domain.names import shown
+from control_plane.errors import UnavailableError
 
 _FILE = f"{WORKSPACE}/.image-check"
 _MIB = 1024**2
@@ -35,6 +38,14 @@ def resources(where: Realm, subject: Subject, one: Booted, waited: Waited) -> Po
     )
 
 
+def listening(where: Realm, one: Booted) -> Sequence[Listener]:
+    """Return what listens in a container; nothing where that cannot be read, or it has ended."""
+    with suppress(UnavailableError, OSError):
+        first = where.inside.main_process(one.container)
+        return container_processes.listeners(one.container, first)
+    return ()
+
+
 def forbidden(subject: Subject, log: str) -> Point | None:
     """Judge one that never became ready: what it was forbidden, by its own words."""
     lines = [one.strip() for one in log.splitlines()]
@@ -42,10 +53,13 @@ def forbidden(subject: Subject, log: str) -> Point | None:
     if not said:
         return None
     may = "the closed list of capabilities" if subject.as_root else "no capability"
+    todo = (
+        "Do at build time what needs root; at run time write to $HOME, /tmp and /workspace alone."
+    )
     return broken(
         "capabilities",
         f"It runs with {may}, and says: {shown(said, 200)}",
-        "Do at build time what needs root; at run time write to $HOME, /tmp and /workspace alone.",
+        todo + advice.as_root(subject),
     )
 
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from control_plane.domain.labels import Kind
+from control_plane.domain.names import shown
 
-Result = Literal["pass", "fail", "not applicable"]
+Result = Literal["pass", "fail", "not applicable", "not looked at"]
 NAMES = (
     "contract",
     "labels",
@@ -21,6 +22,7 @@ NAMES = (
     "websocket",
     "resize",
     "clipboard",
+    "application",
     "user",
     "workspace",
     "listeners",
@@ -65,12 +67,23 @@ def broken(name: str, seen: str, todo: str) -> Point:
 
 
 def beside_the_point(name: str, seen: str) -> Point:
-    """Return a promise that this image need not keep, or that could not be looked at."""
+    """Return a promise that this image need not keep, or that nothing in it can show."""
     return Point(name, "not applicable", seen)
 
 
+def unreached(name: str, why: str) -> Point:
+    """Return a promise that was not looked at, because one before it is broken."""
+    return Point(name, "not looked at", why)
+
+
+def last_words(output: str) -> str:
+    """Return the end of an output as a sentence that follows another."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    return f" Its last words: {shown(lines[-1], 200)}" if lines else " It said nothing."
+
+
 def complete(image: str, kind: Kind, points: Iterable[Point], why: str) -> Report:
-    """Return the report; the points that lack were not looked at, for this reason."""
+    """Return the report; the points that lack were not looked at, and `why` is the sentence."""
     found = {one.name: one for one in points}
-    left = {name: beside_the_point(name, f"Not looked at: {why}") for name in NAMES}
-    return Report(image, kind, tuple(found.get(name, left[name]) for name in NAMES))
+    left = {name: unreached(name, why) for name in NAMES if name not in found}
+    return Report(image, kind, tuple((found | left)[name] for name in NAMES))

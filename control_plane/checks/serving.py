@@ -5,7 +5,9 @@ from html.parser import HTMLParser
 from urllib.parse import urljoin, urlsplit
 
 from control_plane.adapters.application_client import PORTAL, Answer, ApplicationClient
-from control_plane.checks.booting import Booted, Waited
+from control_plane.checks import advice
+from control_plane.checks.advice import Clues
+from control_plane.checks.booting import Booted, Subject, Waited
 from control_plane.checks.report import Point, broken, passed
 from control_plane.domain.names import shown
 from control_plane.errors import ControlPlaneError
@@ -26,54 +28,44 @@ _NEEDS_BASE = (
     "Serve everything below $JPY_BASE_USER_URL/containers/$URL_ID/ ({base_path} in an "
     "application's command or environment), or make addresses relative."
 )
-_SEE_LOG = (
-    "Mend what it says. It may not count on a user, a capability, or a place to write but $HOME, "
-    "/tmp and /workspace."
-)
-_NEEDS_STRIP = (
-    "Give it its base path instead of stripping it, where it can take one; links that begin with "
-    "a slash work with apps_domain alone."
-)
+_NEEDS_STRIP = "Give it its base path instead of stripping it, where it can take one."
 
 
 class _BrokenError(ControlPlaneError):
     """A page that does not keep to its session path; the message is what was seen."""
 
 
-def points(one: Booted, waited: Waited, seconds: float, tail: str) -> Iterator[Point]:
+def points(subject: Subject, one: Booted, waited: Waited, clues: Clues) -> Iterator[Point]:
     """Judge where it answers, when, and whether it keeps to its session path."""
-    yield _port(one, waited, seconds, tail)
+    yield _port(subject, one, waited, clues)
     if waited.connected is not None:
-        yield _ready(one, waited, seconds, tail)
+        yield _ready(subject, one, waited, clues.tail)
     if waited.ready is not None:
         yield _base_path(one.client)
 
 
-def _port(one: Booted, waited: Waited, seconds: float, tail: str) -> Point:
-    port = one.session.port
+def _port(subject: Subject, one: Booted, waited: Waited, clues: Clues) -> Point:
+    port, seconds = one.session.port, subject.terms.start_timeout
     if waited.connected is not None:
         return passed("port", f"Port {port} took a connection after {waited.connected:.1f} s.")
     if waited.status is not None:
-        return broken("port", f"{_ended(waited)} before port {port} answered.{tail}", _SEE_LOG)
-    return broken(
-        "port",
-        f"Nothing answered on port {port} within {seconds:.0f} s.{tail}",
-        "Listen on 0.0.0.0, on port 8888 or the one that the label port (or --port) names.",
-    )
+        seen = f"{_ended(waited)} before port {port} answered.{clues.tail}"
+        return broken("port", seen, advice.of_end(subject))
+    seen = f"Nothing answered on port {port} within {seconds:.0f} s.{clues.tail}"
+    return broken("port", seen, advice.of_silence(subject, clues.listeners))
 
 
-def _ready(one: Booted, waited: Waited, seconds: float, tail: str) -> Point:
-    path = _shortened(one.client, one.session.ready_path)
+def _ready(subject: Subject, one: Booted, waited: Waited, tail: str) -> Point:
+    path, seconds = _shortened(one.client, one.session.ready_path), subject.terms.start_timeout
     if waited.ready is not None:
         return passed("ready", f"{path} answered 2xx after {waited.ready:.1f} s.")
     if waited.status is not None:
-        return broken("ready", f"{_ended(waited)} before it was ready.{tail}", _SEE_LOG)
-    return broken(
-        "ready",
-        f"{path} did not answer 2xx within {seconds:.0f} s; the last answer was {_last(one)}.",
-        "Answer 2xx there once it is usable, or name another path by the label ready-path "
-        "(or --ready-path); a slow one needs a longer start_timeout.",
-    )
+        seen = f"{_ended(waited)} before it was ready.{tail}"
+        return broken("ready", seen, advice.of_end(subject))
+    answer = _last(one)
+    said = f"the last answer was {_said(one.client, answer)}."
+    seen = f"{path} did not answer 2xx within {seconds:.0f} s; {said}"
+    return broken("ready", seen, advice.of_answer(subject, answer))
 
 
 def _base_path(client: ApplicationClient) -> Point:
@@ -138,9 +130,9 @@ def _ended(waited: Waited) -> str:
     return f"The container ended with status {waited.status}"
 
 
-def _last(one: Booted) -> str:
+def _last(one: Booted) -> Answer:
     base = one.client.base if one.client.strips else ""
-    return _said(one.client, one.client.get(base + one.session.ready_path))
+    return one.client.get(base + one.session.ready_path)
 
 
 def _said(client: ApplicationClient, answer: Answer) -> str:

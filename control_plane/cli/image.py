@@ -14,6 +14,7 @@ from types import FrameType
 from typing import Any
 
 import click
+from click.exceptions import Exit
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -28,9 +29,15 @@ from control_plane.domain import applications
 from control_plane.domain.names import shown
 from control_plane.settings import Settings
 
-_UNBROKEN = 10000  # columns, where nobody's window breaks the lines
+_PIPED = 120  # columns, where there is no window
+_SIGNALLED = 128  # and its number, as shells have it
 _LONGEST = 600
-_COLOURS: dict[Result, str] = {"pass": "green", "fail": "bold red", "not applicable": "dim"}
+_COLOURS: dict[Result, str] = {
+    "pass": "green",
+    "fail": "bold red",
+    "not applicable": "dim",
+    "not looked at": "dim",
+}
 
 
 @click.group()
@@ -55,14 +62,22 @@ def check(
     """Boot IMAGE as the portal would, and say which promises of the contract it keeps.
 
     The flags are the application's fields, for images that declare nothing. It needs the engine
-    of this machine, and no portal. The exit status is 1 when a promise is broken.
-    """
+    of this machine, and no portal.
+
+    \b
+    Exit status:
+      0    it keeps every promise
+      1    a promise is broken, or the image is not on this machine
+      2    wrong usage or settings
+      4    the engine does not answer
+      130  ended by Ctrl-C (143: by SIGTERM)
+    """  # noqa: D301 - click wants the character
     application = applications.parse({"image": name, **application_fields(fields)})
     found = _settings()
     limits, engine = found.limits, found.engine
     terms = Terms(start_timeout or engine.start_timeout, limits.memory, limits.cpus, limits.pids)
     with _ending_in_order():
-        report = checked(application, terms, engine.host or None)
+        report = checked(application, terms, engine.host or None, _tell)
     click.echo(render(report, as_json=as_json))
     ctx.exit(1 if report.failed else 0)
 
@@ -70,6 +85,12 @@ def check(
 def render(report: Report, *, as_json: bool) -> str:
     """Return the report as a table for people, or as JSON for programs."""
     return json.dumps(asdict(report), indent=2) if as_json else _draw(report)
+
+
+def _tell(sentence: str) -> None:
+    """Tell who watches, and nobody else, that it takes a while."""
+    if sys.stderr.isatty():
+        click.echo(sentence, err=True)
 
 
 def _settings() -> Settings:
@@ -83,10 +104,12 @@ def _settings() -> Settings:
 @contextmanager
 def _ending_in_order() -> Iterator[None]:
     """Let the first signal end the check; a second must not cut its clearing up short."""
+    caught: list[int] = []
 
-    def end(_number: int, _frame: FrameType | None) -> None:
+    def end(number: int, _frame: FrameType | None) -> None:
         for one in before:
             signal.signal(one, signal.SIG_IGN)
+        caught.append(number)
         raise KeyboardInterrupt
 
     ours = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -96,6 +119,9 @@ def _ending_in_order() -> Iterator[None]:
         signal.signal(one, end)
     try:
         yield
+    except KeyboardInterrupt:
+        click.echo("\nAborted!", err=True)
+        raise Exit(_SIGNALLED + caught[0]) from None
     finally:
         for one, how in before.items():
             signal.signal(one, how)
@@ -106,15 +132,27 @@ def _draw(report: Report) -> str:
     table.add_column("point", no_wrap=True)
     table.add_column("result", no_wrap=True)
     table.add_column("seen, and what to do")
-    for point in report.points:
-        table.add_row(point.name, Text(point.result, _COLOURS[point.result]), _sentences(point))
-    width = None if sys.stdout.isatty() else _UNBROKEN
+    for name, result, sentences in _rows(report):
+        table.add_row(name, Text(result, _COLOURS[result]), sentences)
+    width = None if sys.stdout.isatty() else _PIPED
     console = Console(width=width, markup=False, highlight=False, emoji=False)
     with console.capture() as drawn:
-        console.print(f"{shown(report.image, _LONGEST)} ({_KINDS[report.kind]})")
+        console.print(f"{shown(report.image, _LONGEST)} ({_KINDS[report.kind]})", soft_wrap=True)
         console.print(table)
         console.print(_sum(report))
-    return drawn.get().rstrip("\n")
+    return "\n".join(line.rstrip() for line in drawn.get().rstrip("\n").splitlines())
+
+
+def _rows(report: Report) -> Iterator[tuple[str, Result, str]]:
+    """Give a row for each point, and one for all that were not looked at for the same reason."""
+    left: dict[str, list[str]] = {}
+    for point in report.points:
+        if point.result == "not looked at":
+            left.setdefault(point.seen, []).append(point.name)
+        else:
+            yield point.name, point.result, _sentences(point)
+    for why, names in left.items():
+        yield "others", "not looked at", f"{', '.join(names)}: {why}"
 
 
 def _sentences(point: Point) -> str:

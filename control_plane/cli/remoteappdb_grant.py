@@ -13,7 +13,7 @@ from control_plane import administration
 from control_plane.cli.flags import keep_running, policy_fields, policy_flags
 from control_plane.cli.remoteappdb_open import actor, caution, check_image, opened, verify_flag
 from control_plane.cli.tables import Form, joined
-from control_plane.domain import cautions, policy
+from control_plane.domain import cautions, labels, policy
 from control_plane.domain.entities import Application, Grant, Grantee, Policy
 from control_plane.domain.names import shown
 from control_plane.domain.policy_fields import CHECKS
@@ -71,7 +71,8 @@ def grant(  # noqa: PLR0913 - whom, of what
     found = check_image(ctx, image) if verify else None
     made = administration.grant(books, actor(), grantee, application.id, allowed)
     click.echo(made.id)
-    caution(cautions.of_policy(allowed, application, found))
+    bars = labels.problems(found) if found else ()
+    caution([*bars, *cautions.of_policy(allowed, application, found)])
 
 
 @click.command()

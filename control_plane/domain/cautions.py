@@ -6,6 +6,7 @@ Invariant: a caution refuses nothing.
 from control_plane.domain import containers, labels
 from control_plane.domain.entities import Application, Image, Policy
 
+APART = "It keeps its files at /workspace, apart from your other files."
 _LEGACY_HOME = (
     "legacy_home: an image that starts as root gets the real home and writable volumes. Its entry "
     "point can change the mode of every file there, give it away, or leave a set-uid file on the "
@@ -16,19 +17,24 @@ _STRIP_PATH = (
     "strip_path: links of its pages that begin with a slash lead out of the session, for the "
     "application does not know its address."
 )
+_ROOT_READS = "Root in it reads every file and uses every socket of a volume, whatever their modes."
 _OLDER = (
     "It was made for simphony-remote: it starts as root, its home is a volume apart from the "
-    "user's own, and volumes must be ro."
+    f"user's own, and volumes must be ro. {_ROOT_READS}"
 )
-_AS_ROOT = "It starts as root: its home is a volume apart from the user's own, volumes must be ro."
+_AS_ROOT = (
+    "It starts as root: its home is a volume apart from the user's own, volumes must be ro. "
+    f"{_ROOT_READS}"
+)
 _RUN_AS_ALONE = "run_as: root does nothing here: it is for images without labels of ours."
 
 
 def of_application(application: Application, image: Image | None) -> list[str]:
-    """Return sentences on how the application is run; `image` is None while nobody has it."""
+    """Return sentences on what bars its start, and on how it is run; None: nobody has the image."""
     found = [_STRIP_PATH] if application.strip_path else []
     if image is None:
         return found
+    found = [*labels.problems(image), *found]
     if labels.kind(image) == "older":
         found.append(_OLDER)
     elif containers.runs_as_root(application, image):
@@ -40,18 +46,17 @@ def of_application(application: Application, image: Image | None) -> list[str]:
 
 def for_user(application: Application, policy: Policy, image: Image | None) -> list[str]:
     """Return sentences for whoever starts it; the policy is complete."""
-    found = []
     as_root = image is not None and containers.runs_as_root(application, image)
-    if as_root and policy.allow_home and not policy.legacy_home:
-        found.append("What it keeps at /workspace lies apart from your other files.")
+    found = [APART] if as_root and policy.allow_home and not policy.legacy_home else []
     if application.strip_path:
         found.append("Some of its links may lead out of it.")
     return found
 
 
 def of_policy(policy: Policy, application: Application, image: Image | None) -> list[str]:
-    """Return sentences on what a grant lifts; `image` is None while nobody has it."""
+    """Return sentences on what a grant lifts, or cannot give; None: nobody has the image."""
     if not policy.legacy_home:
-        return []
+        refusal = containers.refused_mounts(application, policy, image) if image else ""
+        return [refusal] if refusal else []
     needed = image is None or containers.runs_as_root(application, image)
     return [_LEGACY_HOME if needed else _LEGACY_HOME_ALONE]

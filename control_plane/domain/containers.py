@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from control_plane.domain import labels, options
+from control_plane.domain.applications import LONGEST
 from control_plane.domain.entities import (
     Application,
     Image,
@@ -14,6 +15,7 @@ from control_plane.domain.entities import (
     Volume,
 )
 from control_plane.domain.names import container_login
+from control_plane.errors import InvalidError
 
 WORKSPACE = "/workspace"
 # What the entry point of simphony-remote's images does as root, and no more (proved one by one).
@@ -68,10 +70,14 @@ def ready_path_of(application: Application, image: Image, values: Mapping[str, s
     """Return the path that answers 2xx once usable; one without a first slash is the session's.
 
     It is the path that the application sees: with `strip_path` the session's is the root.
+    InvalidError when it is too long.
     """
     base = "" if application.strip_path else values["base_path"]
     path = _filled(application.ready_path or labels.label(image, "ready-path"), values)
-    return path if path.startswith("/") else f"{base}/{path}"
+    whole = path if path.startswith("/") else f"{base}/{path}"
+    if len(whole) > LONGEST:
+        raise InvalidError(f"The ready path is longer than {LONGEST} characters with all in it.")
+    return whole
 
 
 def runs_as_root(application: Application, image: Image) -> bool:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, fields
 from datetime import datetime
+from itertools import islice
 from typing import Any, Literal, cast
 from urllib.parse import quote
 
@@ -27,6 +28,7 @@ _REBUILT = (
     *("application", "image", "type", "port", "ready_path", "options", "address"),
     "strip_path",
 )
+MOST_PROBLEMS = 5
 _TYPES = ("vncapp", "webapp")
 _PORT = re.compile(r"[1-9][0-9]{0,4}", re.ASCII)
 _LAST_PORT = 65535
@@ -48,8 +50,9 @@ def kind(image: Image) -> Kind:
 
 
 def problems(image: Image) -> tuple[str, ...]:
-    """Return a sentence for each label that bars the start; none for an image without labels."""
-    return tuple(_problems(image))
+    """Return sentences on labels that bar the start, a few at most; none where none does."""
+    found = tuple(islice(_problems(image), MOST_PROBLEMS + 1))
+    return found if len(found) <= MOST_PROBLEMS else (*found[:-1], "There is more of the kind.")
 
 
 def port(image: Image) -> int:
@@ -125,6 +128,8 @@ def _problems(image: Image) -> Iterator[str]:
     if label(image, "icon_128") and icon(image) is None:
         yield "Its icon_128 is not the base64 of a PNG."
     for name in sorted(one.removeprefix(IMAGE) for one in image.labels if one.startswith(IMAGE)):
+        if name.startswith("runinfo."):
+            yield f"Its label {shown(name)} is for the containers of sessions alone."
         if name.startswith("env.") and not _VARIABLE.fullmatch(name):
             yield f"Its label {shown(name)} names no variable: letters, digits, - and _ do."
 

@@ -27,11 +27,12 @@ _RESOLUTIONS = ("1280x800", "1600x900", "1920x1080", "2560x1440", "3840x2160")
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One entry of the catalogue as it is shown."""
+    """One entry of the catalogue as it is shown; `follows`: it takes the size of the window."""
 
     application: ApplicationAnswer
     kind: str
     facts: list[str]
+    follows: bool
 
 
 async def catalogue(request: Request) -> Response:
@@ -69,10 +70,12 @@ async def session(request: Request) -> Response:
 
 
 def _cards(plane: Plane, caller: Caller) -> list[Card]:
-    found = [
-        render.application(plane, one, caller.user.name)
-        for one in entries.entries(plane, caller.user)
-    ]
+    found = [_card(plane, caller, one) for one in entries.entries(plane, caller.user)]
     # What runs comes first: on a small screen it would lie below everything else.
-    found.sort(key=lambda one: not one.sessions)
-    return [Card(one, words.KINDS[one.type], words.facts(one)) for one in found]
+    return sorted(found, key=lambda card: not card.application.sessions)
+
+
+def _card(plane: Plane, caller: Caller, entry: entries.Entry) -> Card:
+    one = render.application(plane, entry, caller.user.name)
+    follows = entry.image is None or labels.kind(entry.image) == "contract"
+    return Card(one, words.KINDS[one.type], words.facts(one), follows)

@@ -1,6 +1,7 @@
 """What a policy allows, in words for people."""
 
 from control_plane.catalogue import Entry
+from control_plane.domain.cautions import APART
 from control_plane.web.schemas import ApplicationAnswer, PolicyAnswer
 
 KINDS = {"vncapp": "Desktop", "webapp": "Web application"}
@@ -18,7 +19,7 @@ def facts(application: ApplicationAnswer) -> list[str]:
     more = [f"It also has {', '.join(volumes)}."] if volumes else []
     more += [_NO_NETWORK] if policy.network == "none" else []
     more += [f"It ends after {lasting(policy.max_lifetime)}."] if policy.max_lifetime else []
-    return [_HOME if policy.allow_home else _NO_HOME, _limits(policy), *more, *application.warnings]
+    return [*_home(application), _limits(policy), *more, *application.warnings]
 
 
 def problem(entry: Entry) -> str:
@@ -29,7 +30,7 @@ def problem(entry: Entry) -> str:
     if entry.unfit:
         return f"Its image {entry.name} cannot be started. {entry.unfit}"
     if entry.problem:
-        return "What it is to mount of this machine cannot be mounted."
+        return "What it is to mount of this machine may not be mounted so."
     return "" if entry.available else f"Its image {entry.name} cannot be started on this machine."
 
 
@@ -39,6 +40,12 @@ def lasting(seconds: int) -> str:
         if seconds >= scale:
             return f"{round(seconds / scale, 1):g} {unit}"
     return f"{seconds} s"
+
+
+def _home(application: ApplicationAnswer) -> list[str]:
+    if not application.policy.allow_home:
+        return [_NO_HOME]
+    return [] if APART in application.warnings else [_HOME]
 
 
 def _mounted(volume: str) -> str:

@@ -62,10 +62,18 @@ def follow(name: str, command: list[str], stdin: IO[bytes] | int = subprocess.DE
                 told = time.monotonic()
     if child.returncode:
         print(*tail, sep="\n", file=sys.stderr)
-        why = f"{' '.join(command[:2])} ended with status {child.returncode}"
+        why = f"{_named(command)} ended with status {child.returncode}"
+        if any("No space left on device" in line for line in tail):
+            why = "the disk is full: remove old images (docker image rm), or var/cache"
         if away := next(filter(AWAY.search, tail), None):
             why = f"a mirror or index does not answer ({away[:100]}): try again when it does"
         fail(f"{name}: {why}")
+
+
+def _named(command: list[str]) -> str:
+    """Return what a person calls the program: `docker build`, `pip download`."""
+    words = command[command.index("-m") + 1 :] if "-m" in command else command
+    return " ".join([Path(words[0]).name, *words[1:2]])
 
 
 @contextmanager

@@ -341,6 +341,23 @@ def test_no_volume_is_left_of_an_image_that_declares_some(
         api.images.remove("remoteapp-test/volume")
 
 
+def test_no_image_hides_its_containers_nor_leads_a_home_astray(
+    docker_engine: DockerEngine, api: docker.DockerClient
+) -> None:
+    text = f"FROM remoteapp/hello\nLABEL {HOLDER}=1\nRUN ln -s /tmp /workspace\n".encode()
+    image, _ = api.images.build(fileobj=io.BytesIO(text), tag="remoteapp-test/odd", rm=True)
+    home = HomeMount(f"{docker_engine.realm}-home", is_volume=True)
+    try:
+        odd = docker_engine.run(spec(docker_engine, docker_engine.realm, image=image.id, home=home))
+        assert [one.id for one in docker_engine.containers()] == [odd]
+        docker_engine.remove(odd)
+        usual = docker_engine.run(spec(docker_engine, docker_engine.realm, home=home))
+        looked = api.containers.get(usual).exec_run("stat -c %u:%g:%a /workspace")
+        assert looked.output == b"20001:20002:700\n"
+    finally:
+        api.images.remove("remoteapp-test/odd", force=True)
+
+
 def test_an_image_whose_accounts_would_fill_the_memory_is_refused(
     docker_engine: DockerEngine, api: docker.DockerClient
 ) -> None:

@@ -120,6 +120,18 @@ def test_no_holder_is_left_and_one_that_was_left_is_in_nobodys_way(
     assert real.containers() == []
 
 
+def test_no_image_leads_an_archive_astray(real: Real, tmp_path: Path) -> None:
+    text = b"FROM remoteapp/hello\nRUN ln -s /tmp /workspace\n"
+    real.api.images.build(fileobj=io.BytesIO(text), tag="remoteapp-test/astray", rm=True)
+    path = tmp_path / "home.tar.gz"
+    try:
+        assert real.homes.archive(real.volume, path) is True  # by the newest image there is
+    finally:
+        real.api.images.remove("remoteapp-test/astray", force=True)
+    with tarfile.open(path) as tar:
+        assert {one.name for one in tar if one.isreg()} == set(CONTENT)
+
+
 def test_a_volume_without_this_realms_label_is_never_touched(real: Real, tmp_path: Path) -> None:
     for labels in ({}, {REALM: f"{real.realm}-other"}):
         other = real.api.volumes.create(f"{real.volume}-other", labels=labels)

@@ -16,6 +16,22 @@ from control_plane.trial.places import CLONE
 PICTURES = CLONE / "var" / "pictures"
 BIG = bytes(range(256)) * 12_000  # beyond what nginx takes for the portal's own pages
 Open = Callable[..., Page]
+COVERED = """(selector) => {
+    const frame = document.getElementById("application");
+    const { left: x, top: y } = frame.getBoundingClientRect();
+    const shown = [...frame.contentDocument.querySelectorAll(selector)]
+        .filter((button) => button.checkVisibility());
+    if (shown.length === 0) return [`no ${selector}`];
+    const isReached = (button, left, top) =>
+        document.elementFromPoint(x + left, y + top) === frame &&
+        button.contains(frame.contentDocument.elementFromPoint(left, top));
+    return shown.filter((button) => {
+        const { left, right, top, bottom } = button.getBoundingClientRect();
+        for (let at = left + 4; at < right - 3; at += 4) {
+            if (!isReached(button, at, top + 4) || !isReached(button, at, bottom - 4)) return true;
+        }
+    }).map(({ id }) => id);
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -123,6 +139,26 @@ def test_files_go_both_ways_and_the_keyboard_finds_both_bars(
         frame.get_by_role("link", name="big data.bin").click()
     assert Path(download.value.path()).read_bytes() == BIG
     picture(page, "desktop-files")
+
+
+def test_the_portals_handle_covers_nothing_of_the_desktops_bar(
+    realm: Realm, open_page: Open
+) -> None:
+    page = open_page("alice")
+    session_id, frame = started(page, "Terminal")
+    await_shell(realm, session_id, frame)
+    page.locator("#hide-bar").click()
+    for width in (1280, 360):
+        page.set_viewport_size({"width": width, "height": 700})
+        assert page.evaluate(COVERED, "#tab") == []
+        frame.locator("#tab").click()
+        expect(frame.locator("#full-screen")).to_be_hidden()
+        assert page.evaluate(COVERED, "#buttons button") == []
+        frame.locator("#show-keys").click()
+        expect(frame.locator("#keys")).to_be_visible()
+        picture(page, f"desktop-bar-{width}")
+        frame.locator("#close").click()
+        picture(page, f"desktop-tab-{width}")
 
 
 def test_a_virtual_users_home_keeps_the_file_for_the_next_session(

@@ -5,7 +5,7 @@ import json
 import pytest
 from click.testing import CliRunner, Result
 
-from control_plane.checks.report import NAMES, Report, broken, complete, passed
+from control_plane.checks.report import NAMES, Point, Report, broken, complete, passed
 from control_plane.cli.control_plane import main
 from control_plane.cli.image import render
 
@@ -13,7 +13,7 @@ from control_plane.cli.image import render
 @pytest.fixture
 def report() -> Report:
     points = [broken("sigterm", "It stays.", "Let it go."), passed("contract", "It says \x1b[0m.")]
-    return complete("some/image", "contract", points, "it was tired.")
+    return complete("some/image", "contract", points, "It was tired.")
 
 
 def check(*words: str) -> Result:
@@ -50,7 +50,7 @@ def test_an_engine_that_is_away_is_said_to_be() -> None:
 def test_every_point_stands_in_the_report_once(report: Report) -> None:
     assert tuple(one.name for one in report.points) == NAMES
     assert report.failed
-    assert report.points[3].seen == "Not looked at: it was tired."
+    assert report.points[3] == Point("start", "not looked at", "It was tired.")
 
 
 def test_people_read_a_line_a_point_and_below_it_what_to_do(report: Report) -> None:
@@ -58,7 +58,28 @@ def test_people_read_a_line_a_point_and_below_it_what_to_do(report: Report) -> N
     assert lines[0] == "some/image (made for our contract)"
     assert "contract pass It says \\x1b[0m." in lines
     assert lines[lines.index("sigterm fail It stays.") + 1] == "-> Let it go."
-    assert lines[-1] == "1 pass, 1 fail, 14 not applicable"
+    assert lines[-1] == "1 pass, 1 fail, 0 not applicable, 15 not looked at"
+
+
+def test_what_was_not_looked_at_is_one_row_for_people(report: Report) -> None:
+    lines = [" ".join(line.split()) for line in render(report, as_json=False).splitlines()]
+    first = next(line for line in lines if line.startswith("others"))
+    assert first.startswith("others not looked at labels, icon, start, port, ready, base-path,")
+    assert "start" not in [line.split()[0] for line in lines if line]
+
+
+def test_piped_tables_are_no_wider_than_a_window_and_padded_with_nothing() -> None:
+    long = complete("i" * 200, "contract", [passed("start", "word " * 100)], "It was tired.")
+    name, *table = render(long, as_json=False).splitlines()
+    assert name == f"{'i' * 200} (made for our contract)"
+    assert max(map(len, table)) <= 120
+    assert [line for line in table if line != line.rstrip()] == []
+
+
+def test_help_says_what_the_exit_statuses_mean() -> None:
+    answer = check("--help")
+    rows = answer.stdout.partition("Exit status:")[2].splitlines()[1:6]
+    assert [row.split()[0] for row in rows] == ["0", "1", "2", "4", "130"]
 
 
 def test_programs_read_json(report: Report) -> None:

@@ -250,6 +250,26 @@ def test_a_label_that_nobody_can_read_bars_the_start_and_nothing_else(
     assert labels.app_type(image) == ("webapp" if name == "type" else "vncapp")
 
 
+def test_labels_that_only_a_session_may_have_bar_the_start() -> None:
+    image = replace(DESKTOP, labels=dict(DESKTOP.labels) | {PREFIX + "runinfo.holder": "1"})
+    assert labels.problems(image) == (
+        "Its label runinfo.holder is for the containers of sessions alone.",
+    )
+
+
+def test_of_many_bad_labels_a_few_are_named() -> None:
+    many = {f"{PREFIX}env.a {number}": "" for number in range(100)}
+    found = labels.problems(replace(DESKTOP, labels=dict(DESKTOP.labels) | many))
+    assert (len(found), found[-1]) == (labels.MOST_PROBLEMS + 1, "There is more of the kind.")
+
+
+def test_a_ready_path_that_is_too_long_with_all_in_it_is_refused() -> None:
+    application = Application("a", "x", ready_path="a" * 250)
+    values = containers.placeholders(ID, SESSION.owner)
+    with pytest.raises(InvalidError, match="ready path is longer than 255"):
+        containers.ready_path_of(application, DESKTOP, values)
+
+
 def as_root(policy: Policy, *, person: Person = PERSON) -> containers.ContainerSpec:
     older = replace(DESKTOP, labels={PREFIX + "type": "vncapp"})
     application = Application("a", "lab/old:1")

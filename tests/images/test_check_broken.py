@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import docker
 import pytest
@@ -18,6 +19,7 @@ from control_plane.adapters.docker_api import REALM
 
 pytestmark = pytest.mark.usefixtures("images")
 HELLO = "remoteapp/hello"
+NOT_LOOKED_AT = {"result": "not looked at", "todo": ""}
 LABEL = "eu.simphony-project.docker."
 
 
@@ -36,14 +38,27 @@ def wrong_desktop(images: None) -> str:
 @contextmanager
 def labelled(engine: docker.DockerClient, **labels: str) -> Iterator[str]:
     """Make an image of hello's with these labels changed, while the block runs."""
-    tag = f"remoteapp-test/labelled:{secrets.token_hex(4)}"
     ours = {LABEL + name: value for name, value in labels.items()}
-    dockerfile = io.BytesIO(f"FROM {HELLO}\n".encode())
-    engine.images.build(fileobj=dockerfile, tag=tag, labels=ours, rm=True)
+    with made(engine, f"FROM {HELLO}", labels=ours) as tag:
+        yield tag
+
+
+@contextmanager
+def made(engine: docker.DockerClient, *lines: str, **options: Any) -> Iterator[str]:
+    """Build an image of a Dockerfile's lines, while the block runs."""
+    tag = f"remoteapp-test/made:{secrets.token_hex(4)}"
+    dockerfile = io.BytesIO("\n".join(lines).encode())
+    engine.images.build(fileobj=dockerfile, tag=tag, rm=True, **options)
     try:
         yield tag
     finally:
         engine.images.remove(tag)
+
+
+@pytest.fixture(scope="module")
+def foreign(images: None) -> str:
+    del images
+    return built("foreign-static")
 
 
 def perl(script: str) -> tuple[str, str]:
@@ -63,7 +78,8 @@ def test_labels_that_bar_a_start_are_all_named_and_nothing_is_started(
     }
     for problem in ("contract version is 9", "type is desktop", "port is eighty", "icon_128"):
         assert problem in points["labels"]["seen"]
-    assert points["start"]["seen"] == "Not looked at: its labels bar its start."
+    assert points["contract"]["todo"].startswith("Set the label contract=1, or use a newer portal.")
+    assert points["start"] == NOT_LOOKED_AT | {"seen": "Its labels bar its start."}
 
 
 def test_an_icon_of_another_size_is_refused(engine: docker.DockerClient) -> None:
@@ -94,11 +110,8 @@ def test_one_that_is_never_ready_is_told_by_its_last_answer() -> None:
     assert points["ready"]["seen"] == (
         "<session path>/ did not answer 2xx within 2 s; the last answer was 503."
     )
-    assert points["sigterm"] == {
-        "result": "not applicable",
-        "seen": "Not looked at: it never became ready.",
-        "todo": "",
-    }
+    assert points["sigterm"] == NOT_LOOKED_AT | {"seen": "It never became ready."}
+    assert points["ready"]["todo"].startswith("Answer 2xx there once it is usable")
 
 
 def test_one_that_ends_at_once_is_quoted() -> None:
@@ -177,6 +190,84 @@ def test_a_server_that_calls_itself_a_desktop_is_found_out(engine: docker.Docker
     assert "HTTP 404" in found["websocket"]
 
 
+@pytest.mark.parametrize(
+    ("autostart", "seen"),
+    [
+        (
+            "exec xfgi",
+            (
+                "It ended with status 127. "
+                "Its last words: /etc/remoteapp/autostart: 1: exec: xfgi: not found"
+            ),
+        ),
+        ("echo that is all", "It ended with status 0. Its last words: that is all"),
+    ],
+)
+def test_a_desktop_whose_application_ends_at_once_is_found_out(
+    engine: docker.DockerClient, autostart: str, seen: str
+) -> None:
+    lines = ("FROM remoteapp/base-vnc", f"RUN echo '{autostart}' > /etc/remoteapp/autostart")
+    with made(engine, *lines) as image:
+        points = checked(image)
+    assert [name for name, one in points.items() if one["result"] != "pass"] == ["application"]
+    assert points["application"] == {
+        "result": "fail",
+        "seen": seen,
+        "todo": "Mend /etc/remoteapp/autostart: it runs the application in the foreground.",
+    }
+
+
+def test_a_desktop_that_tells_nothing_of_its_application_need_not(wrong_desktop: str) -> None:
+    assert checked(wrong_desktop)["application"] == {
+        "result": "not applicable",
+        "seen": "It does not tell of it: there is no events.",
+        "todo": "",
+    }
+
+
+def test_a_foreign_image_that_ends_without_root_is_told_of_it(foreign: str) -> None:
+    todo = checked(foreign, "--port", "80", "--strip-path")["port"]["todo"]
+    assert todo.endswith(" Or try --run-as root.")
+
+
+def test_a_foreign_image_is_told_the_port_that_it_listens_on(foreign: str) -> None:
+    points = checked(foreign, "--run-as", "root", "--start-timeout", "8")
+    assert points["port"]["todo"] == "It listens on 80: try --port 80."
+
+
+def test_a_foreign_image_that_knows_no_base_path_is_told_of_it(foreign: str) -> None:
+    points = checked(foreign, "--run-as", "root", "--port", "80", "--start-timeout", "8")
+    assert points["ready"]["seen"].endswith("; the last answer was 404.")
+    assert points["ready"]["todo"] == (
+        "Tell it its base path (--command with {base_path}), or use --strip-path."
+    )
+
+
+@pytest.mark.parametrize(
+    ("where", "todo"),
+    [
+        ("LocalPort => 7777", "It listens on 7777: set the label port=7777."),
+        (
+            'LocalAddr => "127.0.0.1:8888"',
+            "It listens on 127.0.0.1:8888, for itself alone: let it listen on 0.0.0.0.",
+        ),
+    ],
+)
+def test_one_that_listens_elsewhere_is_told_where(where: str, todo: str) -> None:
+    listen = f"$s = IO::Socket::INET->new({where}, Listen => 1); sleep"
+    assert checked(HELLO, *perl(listen), "--start-timeout", "8")["port"]["todo"] == todo
+
+
+def test_who_watches_is_told_what_is_waited_for() -> None:
+    watched, terminal = os.openpty()
+    words = [*COMMAND, HELLO, "--env", "HELLO_EXIT=3", "--start-timeout", "60"]
+    subprocess.run(words, stdout=subprocess.PIPE, stderr=terminal, check=False)
+    said = os.read(watched, 1000)
+    os.close(watched)
+    os.close(terminal)
+    assert said == b"Waiting up to 60 s for port 8888...\r\n"
+
+
 def test_an_image_that_is_not_there_is_said_to_be_missing() -> None:
     answer = subprocess.run(
         [*COMMAND, "remoteapp-test/nowhere"], capture_output=True, text=True, check=False
@@ -196,9 +287,9 @@ def realm_of(engine: docker.DockerClient, mark: str) -> str:
     return ""
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_check_that_is_broken_off_leaves_nothing(
-    engine: docker.DockerClient, tmp_path: Path, number: int
+    engine: docker.DockerClient, tmp_path: Path, number: int, status: int
 ) -> None:
     mark = secrets.token_hex(8)
     words = [*COMMAND, HELLO, "--env", "HELLO_NEVER=1", "--env", f"MARK={mark}"]
@@ -209,7 +300,7 @@ def test_a_check_that_is_broken_off_leaves_nothing(
         check.send_signal(number)
         check.send_signal(number)
         _, said = check.communicate(timeout=60)
-    assert (check.returncode, said) == (1, "\nAborted!\n")
+    assert (check.returncode, said) == (status, "\nAborted!\n")
     label = {"label": f"{REALM}={realm}"}
     assert engine.containers.list(all=True, filters=label) == []
     assert engine.networks.list(filters=label) == []

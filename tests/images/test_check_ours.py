@@ -28,7 +28,7 @@ def test_a_server_of_ours_keeps_every_promise_that_a_desktop_alone_does_not_make
 
 def test_an_older_desktop_passes_and_it_is_said_what_does_not_apply() -> None:
     points = checked(built("older"), "--start-timeout", "120")
-    assert aside(points) == ["contract", "user", "listeners"]
+    assert aside(points) == ["contract", "application", "user", "listeners"]
     assert points["capabilities"]["seen"] == (
         "It became ready as root with CHOWN, DAC_OVERRIDE, FOWNER, KILL, SETGID, SETUID alone."
     )

@@ -179,6 +179,27 @@ def test_a_file_saved_in_the_desktop_is_listed_by_itself_and_downloaded(
     assert Path(download.value.path()).read_text() == "42"
 
 
+def test_escape_closes_the_files_though_the_list_changes_under_the_focus(
+    desktop: Running, page: Page
+) -> None:
+    desktop.run("sh", "-c", f"mkdir -p {DOWNLOADS}; echo 1 > {DOWNLOADS}/first.txt")
+    open_panel(page, "Files")
+    listed = page.get_by_role("list", name="Downloads").get_by_role("link")
+    listed.get_by_text("first.txt").focus()
+    desktop.run("sh", "-c", f"echo 2 > {DOWNLOADS}/second.txt")
+    expect(listed).to_have_count(2)
+    expect(listed.get_by_text("first.txt")).to_be_focused()
+    desktop.run("rm", f"{DOWNLOADS}/first.txt")
+    expect(listed).to_have_text(["second.txt"])
+    expect(page.locator("#show-files")).to_be_focused()
+    page.locator("#show-files").blur()
+    page.keyboard.press("Escape")
+    expect(page.locator("#files")).to_be_hidden()
+    expect(page.locator("#show-files")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.locator("#bar")).to_be_hidden()
+
+
 def test_an_application_that_ended_is_started_again_by_a_key(desktop: Running, page: Page) -> None:
     page.keyboard.type("exit 3\n", delay=5)
     ended = page.get_by_role("region", name="The application has ended")
@@ -190,6 +211,36 @@ def test_an_application_that_ended_is_started_again_by_a_key(desktop: Running, p
     await_terminal(desktop, page)
     page.keyboard.type("echo again > proof.txt\n", delay=5)
     await_file(desktop, "/workspace/proof.txt", "again\n")
+
+
+def test_an_application_that_ended_is_started_again_from_the_bar(
+    desktop: Running, page: Page
+) -> None:
+    restart = page.locator("#buttons").get_by_role("button", name="Start it again")
+    page.keyboard.type("exit\n", delay=5)
+    page.locator("#leave").click()
+    page.get_by_role("button", name="Desktop tools").click()
+    page.screenshot(path=PICTURES / "image-terminal-restart.png")
+    restart.click()
+    await_terminal(desktop, page)
+    page.keyboard.type("echo again > proof.txt\n", delay=5)
+    await_file(desktop, "/workspace/proof.txt", "again\n")
+    open_panel(page, "Picture")
+    expect(restart).to_be_hidden()
+
+
+def test_a_session_that_has_ended_leads_back_to_the_applications(
+    desktop: Running, new_page: NewPage
+) -> None:
+    page = new_page(viewport=SMALL)
+    page.add_init_script(SOCKETS)
+    visit(desktop, page)
+    page.route(f"**{BASE}/", lambda route: route.fulfill(status=404))
+    page.evaluate("sockets[0].close()")
+    expect(page.locator("#status")).to_contain_text("This session has ended.")
+    back = page.get_by_role("link", name="Back to the applications")
+    expect(back).to_have_attribute("href", "/")
+    page.screenshot(path=PICTURES / "image-page-over.png")
 
 
 def test_a_viewer_has_no_files_no_keys_and_no_say_in_the_size(
@@ -371,6 +422,11 @@ def test_every_panel_is_legible_and_fits(
     expect(page.locator("#ended")).to_be_visible()
     page.screenshot(path=PICTURES / f"image-page-ended-{scheme}-{width}.png")
     assert page.evaluate(LEGIBLE) == []
+    page.locator("#leave").click()
+    page.get_by_role("button", name="Desktop tools").click()
+    expect(page.locator("#restart")).to_be_visible()
+    assert page.evaluate(LEGIBLE) == []
+    assert page.evaluate(OUTSIDE) == []
     assert complaints == []
 
 

@@ -102,7 +102,7 @@ def test_an_unknown_path_and_a_wrong_method_are_problems_too(portal: RunningPort
         ("--volume", "/data:/data:ro"),
         ("--volume", "/:/data:ro"),
         ("--volume", "data"),
-        ("--legacy-home",),
+        ("--gpus", "1"),
         ("--network", "lan"),
         ("--max-lifetime", "-1"),
         ("--memory", "lots"),

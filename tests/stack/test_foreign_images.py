@@ -69,7 +69,7 @@ PYTHON = {
     "strip_path": True,
 }
 WITHOUT_PATH = {"command": [], "strip_path": True}
-TRIES = 5
+TRIES = 6  # a page is asked for
 Start = Callable[..., dict[str, Any]]
 
 
@@ -127,7 +127,7 @@ def opened(
         with suppress(Error):
             page.goto(f"/sessions/{session['id']}")
             frame = page.frame_locator("#application")
-            landmark(frame).wait_for(timeout=30_000)
+            landmark(frame).wait_for(timeout=15_000)
             return frame
     raise AssertionError(f"the application does not show: {page.url}")
 
@@ -212,6 +212,7 @@ def go(page: Page, url: str, **query: str | list[str]) -> None:
             page.goto(f"{url}?{urlencode(query, doseq=True)}")
         except Error:
             assert last < TRIES - 1
+            page.wait_for_timeout(500)  # the browser tries by itself too, and each ends the other
         else:
             return
 

@@ -1,5 +1,6 @@
 """What an image that starts as root can do to homes and volumes of the host, and who lets it."""
 
+import secrets
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,7 +46,7 @@ def home(portal: RunningPortal, realm: Realm) -> Iterator[Path]:
 @pytest.fixture
 def data(portal: RunningPortal) -> Iterator[Path]:
     """A directory that grants may mount from."""
-    directory = portal.volumes / "data"
+    directory = portal.volumes / secrets.token_hex(3)
     directory.mkdir(mode=0o755)
     yield directory
     shutil.rmtree(directory)

@@ -53,7 +53,7 @@ def project(portal: RunningPortal) -> Iterator[grp.struct_group]:
 @pytest.fixture
 def data(portal: RunningPortal) -> Iterator[Path]:
     """A directory that grants may mount from; everybody may write to it."""
-    directory = portal.volumes / "data"
+    directory = portal.volumes / secrets.token_hex(3)
     directory.mkdir()
     directory.chmod(0o777)
     yield directory

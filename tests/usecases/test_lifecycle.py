@@ -162,6 +162,23 @@ def test_a_session_that_only_its_labels_tell_of_is_adopted(
     assert [route.session_id for route in gateway.routes] == [lost]
 
 
+@pytest.mark.parametrize("address", ["10.213.0.99", ""])
+def test_labels_lead_nobody_to_an_address_that_the_container_has_not(
+    plane: Plane, alice: Caller, engine: FakeEngine, address: str
+) -> None:
+    victim = running(plane, alice)
+    labels = engine.found[victim.container_id].labels
+    forged = "f" * 32
+    told = {name: value.replace(victim.id, forged) for name, value in labels.items()}
+    engine.found["forged"] = Container(
+        "forged", running=True, started=True, labels=told, address=address
+    )
+    lifecycle.reconcile(plane)
+    found = plane.access.sessions.get(forged)
+    assert (found.address if found else "") == address
+    assert ("forged" in engine.found) == bool(address)
+
+
 def test_a_container_of_a_session_that_ended_is_removed(
     plane: Plane, alice: Caller, engine: FakeEngine
 ) -> None:

@@ -187,7 +187,7 @@ def test_a_volume_that_may_not_be_mounted_is_said_without_its_place(
     plane.accounting.add_grant(Grantee("user", "charlie"), APPLICATION, odd)
     sign_in(browser, "charlie")
     page = browser.get("/")
-    assert "What it is to mount of this machine cannot be mounted." in text_of(page)
+    assert "What it is to mount of this machine may not be mounted so." in text_of(page)
     assert 'class="start"' not in page.text
     assert "/tmp" not in page.text
 

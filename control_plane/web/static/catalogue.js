@@ -91,12 +91,19 @@ async function end(row) {
   refreshSoon();
 }
 
+// For a desktop that cannot follow the window: what a session's page leaves below its bar, within what may be asked.
+function sizeOfSessions() {
+  const bar = 44;
+  const within = (least, value, most) => Math.min(Math.max(least, Math.floor(value)), most);
+  return `${within(320, innerWidth, 7680)}x${within(200, innerHeight - bar, 4320)}`;
+}
+
 function optionsOf(form) {
   const { resolution, width, height, startup_file: file } = form.elements;
   const chosen = file?.value ? { startup_file: file.value } : {};
   if (!resolution?.value) return chosen;
-  const custom = resolution.value === "custom";
-  return { ...chosen, resolution: custom ? `${width.value}x${height.value}` : resolution.value };
+  const chosenSize = { custom: `${width.value}x${height.value}`, window: sizeOfSessions() };
+  return { ...chosen, resolution: chosenSize[resolution.value] ?? resolution.value };
 }
 
 async function begin(form) {

@@ -124,7 +124,7 @@ document.addEventListener("fullscreenchange", () => {
   const full = Boolean(document.fullscreenElement);
   showBar(!full);
   // Escape belongs to the desktop then; held down it still leaves the full screen.
-  if (full) navigator.keyboard?.lock?.(["Escape"]).catch(() => {});
+  if (full) navigator.keyboard?.lock?.().catch(() => {});
   else navigator.keyboard?.unlock?.();
   if (full) frame.focus();
 });

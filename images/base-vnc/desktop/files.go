@@ -88,7 +88,7 @@ func refuseFile(w http.ResponseWriter, err error) {
 		refuse(w, http.StatusInsufficientStorage, "Your home is full: delete files, or take a smaller one.")
 	case errors.Is(err, syscall.ELOOP) || errors.Is(err, syscall.ENOTDIR):
 		refuse(w, http.StatusConflict, "Downloads in your home is a link or no folder: rename it, and it is made anew.")
-	case errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.EINVAL): // EINVAL: no name at all
 		refuse(w, http.StatusNotFound, "Downloads has no such file.")
 	case errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS):
 		refuse(w, http.StatusConflict, "The permissions of Downloads, or of the file, do not allow it.")

@@ -21,6 +21,8 @@ import (
 const contentPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; " +
 	"base-uri 'none'; form-action 'none'"
 
+const longestMessage = 16 << 20 // bytes of one message of a client: a pasted text is the longest
+
 const chunk = 64 << 10 // bytes read from the X server at once
 
 var upgrader = websocket.Upgrader{
@@ -196,6 +198,7 @@ func toClient(client *websocket.Conn, display net.Conn) {
 }
 
 func toDisplay(display net.Conn, client *websocket.Conn) {
+	client.SetReadLimit(longestMessage)
 	for {
 		_, message, err := client.ReadMessage()
 		if err != nil {

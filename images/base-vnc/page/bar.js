@@ -1,5 +1,6 @@
 // The bar of tools: a tab at the top edge opens it, Ctrl Alt End does from anywhere, Escape and a click beside it close it.
 import { focusDesktop } from "./connection.js";
+import { isFramed } from "./frame.js";
 
 const tab = document.getElementById("tab");
 const bar = document.getElementById("bar");
@@ -48,8 +49,10 @@ for (const panel of panels) {
 }
 tab.addEventListener("click", ({ detail }) => (detail === 0 ? enter() : open())); // 0: by the keyboard, whose focus follows
 document.getElementById("close").addEventListener("click", leave);
-bar.addEventListener("keydown", (event) => {
-  if (event.key === "Escape") stepBack();
+// The body has the focus when what had it is gone, such as a finished upload's button.
+addEventListener("keydown", ({ key }) => {
+  const focus = document.activeElement;
+  if (key === "Escape" && !bar.hidden && (focus === document.body || bar.contains(focus))) stepBack();
 });
 // Special keys are wanted together with the desktop, so their panel stays.
 document.getElementById("screen").addEventListener("pointerdown", () => {
@@ -58,14 +61,14 @@ document.getElementById("screen").addEventListener("pointerdown", () => {
 
 // In a frame, Ctrl Alt Home is the portal's; in a tab of its own the page answers it like Ctrl Alt End.
 addEventListener("keydown", (event) => {
-  const isOurs = event.key === "End" || (event.key === "Home" && window === parent);
+  const isOurs = event.key === "End" || (event.key === "Home" && !isFramed);
   if (!isOurs || !event.ctrlKey || !event.altKey) return;
   event.preventDefault();
   event.stopImmediatePropagation();
   enter();
 }, true);
 
-fullScreen.hidden = !document.fullscreenEnabled;
+fullScreen.hidden = isFramed || !document.fullscreenEnabled;
 fullScreen.addEventListener("click", () => {
   if (document.fullscreenElement) document.exitFullscreen();
   else document.documentElement.requestFullscreen();
@@ -74,16 +77,7 @@ document.addEventListener("fullscreenchange", () => {
   const isFull = Boolean(document.fullscreenElement);
   fullScreen.setAttribute("aria-pressed", String(isFull));
   // Alt Tab, the Windows key and Escape belong to the desktop then; Escape held down still leaves.
-  if (isFull) keyboard()?.lock?.().catch(() => {});
-  else keyboard()?.unlock?.();
+  if (isFull) navigator.keyboard?.lock?.().catch(() => {});
+  else navigator.keyboard?.unlock?.();
   if (isFull) leave();
 });
-
-/** The keyboard of the outermost window, the only one that browsers let lock keys. */
-function keyboard() {
-  try {
-    return top.navigator.keyboard;
-  } catch {
-    return navigator.keyboard; // framed by another origin
-  }
-}

@@ -2,6 +2,7 @@
 // It tells `desktop`: "connected", "disconnected", "over", and "clipboard" with the text that was copied.
 import RFB from "@novnc/core/rfb.js";
 import { mayControl } from "./access.js";
+import { isFramed } from "./frame.js";
 import { settings } from "./settings.js";
 
 export const desktop = new EventTarget();
@@ -9,6 +10,7 @@ export let rfb;
 
 const screen = document.getElementById("screen");
 const status = document.getElementById("status");
+const ENDED = "This session has ended.";
 const address = new URL("websockify", location.href);
 address.protocol = location.protocol === "https:" ? "wss:" : "ws:";
 let failures = 0;
@@ -85,6 +87,7 @@ async function disconnected() {
   const reason = await endOfSession();
   if (reason) {
     status.textContent = reason;
+    if (reason === ENDED && !isFramed) status.append(wayBack());
     tell("over");
     return;
   }
@@ -92,11 +95,18 @@ async function disconnected() {
   setTimeout(connect, Math.min(250 * 2 ** failures, 5000));
 }
 
+function wayBack() {
+  const link = document.createElement("a");
+  link.href = "/";
+  link.textContent = "Back to the applications";
+  return link;
+}
+
 // A WebSocket does not say why it was refused; the same address asked over HTTP does.
 async function endOfSession() {
   try {
     const answer = await fetch("./", { method: "HEAD", redirect: "manual", cache: "no-store" });
-    if (answer.status === 404) return "This session has ended.";
+    if (answer.status === 404) return ENDED;
     if (answer.status === 401 || answer.type === "opaqueredirect") return "You are signed out. Sign in to come back to this session.";
   } catch {
     // The network is away: it may return.

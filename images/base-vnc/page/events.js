@@ -1,11 +1,13 @@
 // What the desktop tells of itself: that its application has ended, what its user has to know, that Downloads has changed.
 import { ask, mayControl } from "./access.js";
+import { close } from "./bar.js";
 import { desktop, focusDesktop } from "./connection.js";
 import { listFiles } from "./files.js";
 
 const ended = document.getElementById("ended");
 const endedText = document.getElementById("ended-text");
 const again = document.getElementById("again");
+const restart = document.getElementById("restart");
 const notices = document.getElementById("notices");
 const dismissed = new Set();
 let stream;
@@ -27,6 +29,7 @@ function hear(told) {
 
 async function showApplication({ application, status }) {
   state = application;
+  restart.hidden = state !== "ended";
   endedText.textContent = status ? `The application has ended with status ${status}.` : "The application has ended.";
   if (state === "ended") return offer();
   const hadFocus = ended.contains(document.activeElement);
@@ -62,12 +65,20 @@ function notice(sentence) {
   return item;
 }
 
-again.addEventListener("click", async () => {
+async function startAgain() {
   try {
     await ask("POST", "application"); // that it runs, the stream tells; one that ends at once is offered still
   } catch (problem) {
     endedText.textContent = problem.message;
+    ended.hidden = false;
   }
+}
+
+again.addEventListener("click", startAgain);
+restart.addEventListener("click", () => {
+  close();
+  focusDesktop();
+  startAgain();
 });
 document.getElementById("leave").addEventListener("click", () => {
   ended.hidden = true;

@@ -2,6 +2,7 @@
 import { ask, mayControl, sentence } from "./access.js";
 import { open } from "./bar.js";
 
+const opener = document.getElementById("show-files");
 const downloads = document.getElementById("downloads");
 const uploads = document.getElementById("uploads");
 const drop = document.getElementById("drop");
@@ -14,10 +15,20 @@ export async function listFiles() {
   try {
     const { items } = await (await ask("GET", "files")).json();
     document.getElementById("no-files").hidden = items.length > 0;
-    downloads.replaceChildren(...items.map(download));
+    replaceDownloads(items.map(download));
   } catch {
     // The connection says that the desktop is away; the list is asked for again when it tells of itself.
   }
+}
+
+/** Show these rows; the focus stays with the file that had it, or goes to the panel's button when that is gone. */
+function replaceDownloads(rows) {
+  const focus = document.activeElement;
+  const hadFocus = downloads.contains(focus);
+  downloads.replaceChildren(...rows);
+  if (!hadFocus) return;
+  const same = [...downloads.querySelectorAll("a")].find(({ download: name }) => name === focus.download);
+  (same ?? opener).focus({ preventScroll: true });
 }
 
 function download({ name, size, modified }) {
