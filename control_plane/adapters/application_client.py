@@ -4,10 +4,11 @@ Invariant: no peer makes it wait for ever, hold more than a bounded answer, or r
 is not ours.
 """
 
+import asyncio
 import socket
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
 from urllib.parse import unquote, urljoin, urlsplit
 
 import httpx
@@ -19,9 +20,12 @@ from control_plane.errors import ControlPlaneError
 
 # Nobody has this name (RFC 2606); to the application it is the portal's.
 PORTAL = "portal.example"
+EVENTS = "events"
 _SECONDS = 10.0
+_PATIENCE = 30.0  # seconds for a whole answer
 _LARGEST = 4 * 1024**2  # bytes of a page
-_LARGEST_MESSAGE = 64 * 1024**2  # bytes: a whole screen may come in one
+_MOST_EVENTS = 64 * 1024  # bytes
+_LARGEST_MESSAGE = 16 * 1024**2  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +47,39 @@ class Answer:
         return 300 <= self.status < 400 and bool(self.location)  # noqa: PLR2004
 
 
+@dataclass(slots=True)
+class _Heard:
+    """What came of an answer so far."""
+
+    status: int = 0
+    headers: httpx.Headers = field(default_factory=httpx.Headers)
+    body: bytearray = field(default_factory=bytearray)
+
+    @property
+    def text(self) -> str:
+        # Whatever charset it names: one of its choice could cost more than all the rest.
+        return self.body.decode(errors="replace")
+
+
 class ApplicationClient:
     """One application at its address, below its session's path (`base`, without an end slash)."""
 
-    def __init__(
-        self, address: str, port: int, user: str, base: str, *, strip_path: bool = False
+    def __init__(  # noqa: PLR0913
+        self,
+        address: str,
+        port: int,
+        user: str,
+        base: str,
+        *,
+        strip_path: bool = False,
+        patience: float = _PATIENCE,
     ) -> None:
-        """`strip_path` leaves the session's path out of what is asked."""
+        """`strip_path` leaves the session's path out of what is asked.
+
+        A whole answer takes no longer than `patience` seconds.
+        """
         self.base, self.user = base, user
+        self._patience = patience
         self._at = (address, port)
         self.strips = strip_path
         self._headers = {
@@ -61,12 +90,16 @@ class ApplicationClient:
             "X-Forwarded-Host": PORTAL,
             "X-Script-Name": base,
         }
-        self._http = httpx.Client(
+        # Nothing compressed: a few bytes could be gigabytes.
+        asking = {"Host": PORTAL, "Accept": "text/html,*/*", "Accept-Encoding": "identity"}
+        # Asynchronous for `asyncio.timeout`: httpx's own starts again with every byte.
+        self._http = httpx.AsyncClient(
             base_url=f"http://{address}:{port}",
-            headers={**self._headers, "Host": PORTAL, "Accept": "text/html,*/*"},
-            timeout=_SECONDS,
+            headers={**self._headers, **asking},
+            timeout=None,  # noqa: S113
             trust_env=False,
         )
+        self._runner = asyncio.Runner()
 
     def holds(self, path: str) -> bool:
         """Whether a path lies below the session's, however it is percent-encoded."""
@@ -75,13 +108,23 @@ class ApplicationClient:
 
     def get(self, path: str) -> Answer:
         """Ask for a path (and query) as the browser names it; redirects are not followed."""
+        heard = _Heard()
         try:
-            with self._http.stream("GET", self._sent(path)) as answer:
-                body = _bounded(answer)
+            self._runner.run(self._hear(path, heard, self._patience, _LARGEST))
+        except TimeoutError:
+            return Answer(0, body=f"no whole answer within {self._patience:.0f} s")
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             return Answer(0, body=str(error) or type(error).__name__)
-        location = answer.headers.get("location", "")
-        return Answer(answer.status_code, self._seen(path, location), body)
+        location = heard.headers.get("location", "")
+        return Answer(heard.status, self._seen(path, location), heard.text)
+
+    def events(self, seconds: float) -> str:
+        """Return what its stream of events says within that time; empty where there is none."""
+        heard = _Heard()
+        with suppress(TimeoutError, httpx.HTTPError):
+            self._runner.run(self._hear(f"{self.base}/{EVENTS}", heard, seconds, _MOST_EVENTS))
+        kind = heard.headers.get("content-type", "")
+        return heard.text if kind.startswith("text/event-stream") else ""
 
     @contextmanager
     def websocket(self, path: str) -> Iterator[ClientConnection]:
@@ -93,6 +136,7 @@ class ApplicationClient:
             try:
                 opening = connect(
                     f"ws://{PORTAL}{self._sent(path)}",
+                    # Its time-out stays: a peer that takes nothing in is left too.
                     sock=socket.create_connection(self._at, timeout=_SECONDS),
                     origin=Origin(f"https://{PORTAL}"),
                     subprotocols=[Subprotocol("binary")],
@@ -103,6 +147,7 @@ class ApplicationClient:
                     close_timeout=1,
                     ping_interval=None,
                     max_size=_LARGEST_MESSAGE,
+                    max_queue=1,
                 )
                 opened = closing.enter_context(opening)
             except (OSError, ValueError, InvalidHandshake) as error:
@@ -111,7 +156,19 @@ class ApplicationClient:
 
     def close(self) -> None:
         """Close the connections."""
-        self._http.close()
+        self._runner.run(self._http.aclose())
+        self._runner.close()
+
+    async def _hear(self, path: str, heard: _Heard, seconds: float, largest: int) -> None:
+        async with (
+            asyncio.timeout(seconds),
+            self._http.stream("GET", self._sent(path)) as answer,
+        ):
+            heard.status, heard.headers = answer.status_code, answer.headers
+            async for part in answer.aiter_raw():
+                heard.body += part
+                if len(heard.body) > largest:
+                    break
 
     def _sent(self, path: str) -> str:
         if self.strips and path.startswith(self.base):
@@ -134,12 +191,3 @@ class ApplicationClient:
             return urljoin(f"https://{PORTAL}{path}", parts.geturl()) if location else ""
         except ValueError:
             return ""
-
-
-def _bounded(answer: httpx.Response) -> str:
-    text = ""
-    for part in answer.iter_text():
-        text += part
-        if len(text) > _LARGEST:
-            break
-    return text

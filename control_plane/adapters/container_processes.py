@@ -80,7 +80,9 @@ def _check_is_here(container: str, first: int) -> None:
 def _statuses() -> Iterator[tuple[int, Mapping[str, str]]]:
     for path in _PROC.glob("[0-9]*/status"):
         with suppress(OSError):  # it has ended meanwhile
-            lines = (line.partition(":") for line in path.read_text().splitlines())
+            # A name may be any bytes, also in a process that is none of the container's.
+            text = path.read_text(errors="replace")
+            lines = (line.partition(":") for line in text.split("\n"))
             yield int(path.parent.name), {name: value.strip() for name, _, value in lines}
 
 

@@ -21,22 +21,29 @@ _EXTENDED_CLIPBOARD = -1063131698
 _CAPABILITIES, _NOTIFY, _TEXT = 1 << 24, 1 << 27, 1
 _BY_THIS_CLIENT, _DONE = 1, 0
 _LONGEST_TEXT = 1024**2
+_LARGEST_PICTURE = 64 * 1024**2  # bytes
 
 
 class Stream:
     """The bytes of a WebSocket's messages, read as one stream; ControlPlaneError when it ends."""
 
-    def __init__(self, socket: ClientConnection) -> None:
-        """Read and write on this WebSocket."""
-        self._socket = socket
-        self._unread = b""
+    def __init__(self, socket: ClientConnection, seconds: float = _SECONDS) -> None:
+        """Read and write on this WebSocket; what is read comes within `seconds` of `begin`."""
+        self._socket, self._seconds = socket, seconds
+        self._unread = bytearray()
+        self.begin()
+
+    def begin(self) -> None:
+        """Allow the whole time anew."""
+        self._deadline = time.monotonic() + self._seconds
 
     def read(self, count: int) -> bytes:
         """Return exactly so many bytes."""
-        deadline = time.monotonic() + _SECONDS
+        self._check_time()
         while len(self._unread) < count:
-            self._unread += self._message(deadline - time.monotonic())
-        found, self._unread = self._unread[:count], self._unread[count:]
+            self._unread += self._message()
+        found = bytes(self._unread[:count])
+        del self._unread[:count]
         return found
 
     def numbers(self, form: str) -> tuple[int, ...]:
@@ -50,11 +57,20 @@ class Stream:
         except ConnectionClosed as error:
             raise ControlPlaneError("The desktop closed the connection.") from error
 
-    def _message(self, seconds: float) -> bytes:
+    def _check_time(self) -> None:
+        if time.monotonic() > self._deadline:
+            raise self._late()
+
+    def _late(self) -> ControlPlaneError:
+        return ControlPlaneError(f"The desktop did not answer within {self._seconds:.0f} s.")
+
+    def _message(self) -> bytes:
+        self._check_time()
+        left = max(0.0, self._deadline - time.monotonic())
         try:
-            message = self._socket.recv(timeout=max(0.0, seconds), decode=False)
+            message = self._socket.recv(timeout=left, decode=False)
         except TimeoutError as error:
-            raise ControlPlaneError(f"The desktop said nothing for {_SECONDS:.0f} s.") from error
+            raise self._late() from error
         except ConnectionClosed as error:
             raise ControlPlaneError("The desktop closed the connection.") from error
         return bytes(message)
@@ -80,6 +96,7 @@ class Desktop:
 
     def update(self) -> None:
         """Ask for a corner of the picture and take in all that comes until it is there."""
+        self.stream.begin()
         self.stream.write(struct.pack(">BBHHHH", 3, 0, 0, 0, 1, 1))
         while self._message() != 0:
             pass
@@ -128,7 +145,7 @@ class Desktop:
     def _rectangle(self) -> None:
         cause, status, width, height, encoding = self.stream.numbers("HHHHi")
         if encoding == _RAW:
-            self.stream.read(width * height * self.pixel_bytes)
+            self._picture(width, height)
         elif encoding in (_DESKTOP_SIZE, _EXTENDED_SIZE):
             if encoding == _EXTENDED_SIZE:
                 self.screens = self.stream.read(16 * self.stream.numbers("Bxxx")[0])
@@ -138,6 +155,12 @@ class Desktop:
                 self.width, self.height = width, height
         else:
             raise ControlPlaneError(f"The desktop sent the encoding {encoding}, unasked.")
+
+    def _picture(self, width: int, height: int) -> None:
+        size = width * height * self.pixel_bytes
+        if width > self.width or height > self.height or size > _LARGEST_PICTURE:
+            raise ControlPlaneError(f"The desktop of {self.size} sent a {width}x{height} picture.")
+        self.stream.read(size)
 
     def _cut_text_of_the_desktop(self) -> None:
         (length,) = self.stream.numbers("xxxi")
@@ -151,9 +174,12 @@ def greeted(socket: ClientConnection) -> str:
     return _greeting(Stream(socket))
 
 
-def opened(socket: ClientConnection) -> Desktop:
-    """Shake hands as a client that shares the desktop; ControlPlaneError says what went wrong."""
-    stream = Stream(socket)
+def opened(socket: ClientConnection, seconds: float = _SECONDS) -> Desktop:
+    """Shake hands as a client that shares the desktop; ControlPlaneError says what went wrong.
+
+    The handshake and each later update take no longer than `seconds`.
+    """
+    stream = Stream(socket, seconds)
     greeting = _greeting(stream)
     minor = next((one for one in _MINORS if one <= int(greeting[8:11])), _MINORS[-1])
     stream.write(b"RFB 003.%03d\n" % minor)
@@ -169,7 +195,7 @@ def opened(socket: ClientConnection) -> Desktop:
 
 def _greeting(stream: Stream) -> str:
     found = stream.read(12)
-    if not (found.startswith(b"RFB 003.") and found[8:11].isdigit()):
+    if not (found.startswith(b"RFB 003.") and found[8:11].isdigit() and found.endswith(b"\n")):
         raise ControlPlaneError(f"It greets with {found!r}, not as RFB 3.")
     return found.decode().strip()
 

@@ -14,6 +14,8 @@ from control_plane.errors import ControlPlaneError
 
 _MOST_REDIRECTS = 10
 _MOST_PARTS = 20
+_MOST_ADDRESSES = 1000
+_LONGEST_ADDRESS = 4000  # characters
 # Where an address stands in a page, and whether the page is not whole without what it names.
 _ADDRESSES = {
     ("script", "src"): True,
@@ -41,7 +43,7 @@ def points(subject: Subject, one: Booted, waited: Waited, clues: Clues) -> Itera
     if waited.connected is not None:
         yield _ready(subject, one, waited, clues.tail)
     if waited.ready is not None:
-        yield _base_path(one.client)
+        yield base_path(one.client)
 
 
 def _port(subject: Subject, one: Booted, waited: Waited, clues: Clues) -> Point:
@@ -68,7 +70,8 @@ def _ready(subject: Subject, one: Booted, waited: Waited, tail: str) -> Point:
     return broken("ready", seen, advice.of_answer(subject, answer))
 
 
-def _base_path(client: ApplicationClient) -> Point:
+def base_path(client: ApplicationClient) -> Point:
+    """Judge whether an application that answers keeps to its session path."""
     todo = _NEEDS_STRIP if client.strips else _NEEDS_BASE
     try:
         path, page = _followed(client, f"{client.base}/")
@@ -143,24 +146,36 @@ def _said(client: ApplicationClient, answer: Answer) -> str:
 
 
 class _Addresses(HTMLParser):
-    """Collects the addresses of a page, absolute, with whether the page needs what they name."""
+    """Collects the addresses of a page, absolute, with whether the page needs what they name.
+
+    Only so many, and none that is too long: a page could make them fill the memory.
+    """
 
     def __init__(self, page: str) -> None:
         super().__init__()
         self._page = page
+        self._base: str | None = None
         self.addresses: dict[str, bool] = {}
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Keep what a tag refers to."""
         for name, value in attrs:
-            if tag == "base" and name == "href" and value:
-                self._page = urljoin(self._page, value)
-            elif (tag, name) in _ADDRESSES and value:
-                self._keep(value.strip(), needed=_ADDRESSES[tag, name])
+            if not value or len(value) > _LONGEST_ADDRESS:
+                continue
+            if tag == "base" and name == "href" and self._base is None:  # the first one counts
+                self._base = _joined(self._page, value)
+            elif (tag, name) in _ADDRESSES and len(self.addresses) < _MOST_ADDRESSES:
+                address = _joined(self._base or self._page, value.strip())
+                if address is not None:
+                    self._keep(address, needed=_ADDRESSES[tag, name])
 
-    def _keep(self, value: str, *, needed: bool) -> None:
-        try:
-            address = urljoin(self._page, value)
-        except ValueError:  # no browser follows it either
-            return
+    def _keep(self, address: str, *, needed: bool) -> None:
         self.addresses[address] = self.addresses.get(address, False) or needed
+
+
+def _joined(base: str, value: str) -> str | None:
+    """Return an address, absolute; None for what no browser follows either."""
+    try:
+        return urljoin(base, value)
+    except ValueError:
+        return None

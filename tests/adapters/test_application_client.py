@@ -1,8 +1,9 @@
 """An application is asked as nginx asks it, and where it leads is what a browser would follow."""
 
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, quote, urlsplit
 
@@ -32,19 +33,52 @@ class Application(BaseHTTPRequestHandler):
         """Keep quiet."""
 
 
+class Endless(BaseHTTPRequestHandler):
+    """Says a little again and again, in the head or in the body, until its client leaves."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        if self.path.endswith("/events"):
+            self.send_header("Content-Type", "text/event-stream; charset=zlib")
+        if not self.path.endswith("/head"):
+            self.end_headers()
+        self.flush_headers()
+        with suppress(OSError):
+            while True:
+                self.wfile.write(b"data: 1\r\n")
+                time.sleep(0.01)
+
+    def log_message(self, *_words: object) -> None:
+        """Keep quiet."""
+
+
 @contextmanager
-def asked(*, strip_path: bool) -> Iterator[ApplicationClient]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Application) as server:
+def endless() -> Iterator[ApplicationClient]:
+    with (
+        served(Endless) as port,
+        closing(ApplicationClient("127.0.0.1", port, "alice", BASE, patience=1)) as client,
+    ):
+        yield client
+
+
+@contextmanager
+def served(handler: type[BaseHTTPRequestHandler]) -> Iterator[int]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
-        port = server.server_address[1]
-        client = ApplicationClient("127.0.0.1", port, "alice@lab", BASE, strip_path=strip_path)
         try:
-            with closing(client):
-                yield client
+            yield server.server_address[1]
         finally:
             server.shutdown()
             thread.join()
+
+
+@contextmanager
+def asked(*, strip_path: bool) -> Iterator[ApplicationClient]:
+    with served(Application) as port:
+        client = ApplicationClient("127.0.0.1", port, "alice@lab", BASE, strip_path=strip_path)
+        with closing(client):
+            yield client
 
 
 @pytest.mark.parametrize(
@@ -86,3 +120,21 @@ def test_who_does_not_answer_is_no_answer() -> None:
         assert client.get(f"{BASE}/").status == 0
         with pytest.raises(ControlPlaneError), client.websocket(f"{BASE}/websockify"):
             pass
+
+
+@pytest.mark.parametrize("path", ["head", "body"])
+def test_an_answer_that_never_ends_is_no_answer(path: str) -> None:
+    with endless() as client:
+        answer = client.get(f"{BASE}/{path}")
+    assert answer == Answer(0, "", "no whole answer within 1 s")
+
+
+def test_a_stream_of_events_is_read_for_a_while_in_whatever_charset_it_names() -> None:
+    with endless() as client:
+        said = client.events(3)
+    assert said.startswith("data: 1\r\ndata: 1\r\n")
+
+
+def test_what_is_no_stream_of_events_says_nothing() -> None:
+    with asked(strip_path=False) as client:
+        assert client.events(3) == ""

@@ -3,7 +3,7 @@
 import struct
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 from websockets.exceptions import ConnectionClosed
@@ -15,6 +15,8 @@ from control_plane.errors import ControlPlaneError
 
 # 800 by 600, 32 bits a pixel, no name.
 START = struct.pack(">HHB15xI", 800, 600, 32, 0)
+HUGE = struct.pack(">HHB15xI", 9000, 9000, 32, 0)
+LET_IN = [b"RFB 003.008\n", bytes([1, 1]), bytes(4), START]
 ONE_PIXEL = struct.pack(">BBHHHHHi4x", 0, 0, 1, 0, 0, 1, 1, 0)
 
 
@@ -30,6 +32,12 @@ def desktop(parts: Sequence[bytes]) -> Iterator[ApplicationClient]:
         except ConnectionClosed:
             return
 
+    with serving(say) as client:
+        yield client
+
+
+@contextmanager
+def serving(say: Callable[[ServerConnection], None]) -> Iterator[ApplicationClient]:
     with serve(say, "127.0.0.1", 0) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
@@ -45,6 +53,22 @@ def desktop(parts: Sequence[bytes]) -> Iterator[ApplicationClient]:
 def on(parts: Sequence[bytes], act: Callable[[rfb.Desktop], object]) -> object:
     with desktop(parts) as client, client.websocket("/base/websockify") as socket:
         return act(rfb.opened(socket))
+
+
+@contextmanager
+def endless(said: bytes) -> Iterator[ApplicationClient]:
+    """Serve a desktop that lets its client in and then says the same until it leaves."""
+
+    def say(socket: ServerConnection) -> None:
+        with suppress(ConnectionClosed):
+            for part in LET_IN:
+                socket.send(part)
+                socket.recv()
+            while True:
+                socket.send(said)
+
+    with serving(say) as client:
+        yield client
 
 
 def updated(one: rfb.Desktop) -> str:
@@ -82,6 +106,15 @@ def test_every_version_of_the_protocol_lets_us_in(handshake: Sequence[bytes]) ->
             "The desktop refuses: full",
         ),
         ([b"RFB 003.008\n", bytes([2, 2, 19])], "It asks for a password (security types 2, 19)."),
+        (
+            [*LET_IN, struct.pack(">BxHHHHHi", 0, 1, 0, 0, 0xFFFF, 0xFFFF, 0)],
+            "The desktop of 800x600 sent a 65535x65535 picture.",
+        ),
+        (
+            [*LET_IN[:3], HUGE, struct.pack(">BxHHHHHi", 0, 1, 0, 0, 9000, 9000, 0)],
+            "The desktop of 9000x9000 sent a 9000x9000 picture.",
+        ),
+        ([b"RFB 003.008\xff"], "It greets with b'RFB 003.008\\xff', not as RFB 3."),
         ([b"SSH-2.0-open"], "It greets with b'SSH-2.0-open', not as RFB 3."),
         ([], "The desktop closed the connection."),
         (
@@ -106,3 +139,18 @@ def test_a_bell_colours_and_a_text_are_taken_in_on_the_way() -> None:
 def test_a_desktop_that_never_tells_its_screens_knows_no_other_size() -> None:
     parts = [b"RFB 003.008\n", bytes([1, 1]), bytes(4), START, ONE_PIXEL, b""]
     assert on(parts, lambda one: one.resize(640, 480)) is None
+
+
+@pytest.mark.parametrize("said", [bytes([2]), bytes([2]) * 1024**2])
+def test_a_desktop_that_rings_for_ever_is_left(said: bytes) -> None:
+    with endless(said) as client, client.websocket("/base/websockify") as socket:
+        desktop = rfb.opened(socket, 3)
+        with pytest.raises(ControlPlaneError) as caught:
+            desktop.update()
+    assert caught.value.message == "The desktop did not answer within 3 s."
+
+
+def test_a_message_too_large_to_hold_ends_the_connection() -> None:
+    with pytest.raises(ControlPlaneError) as caught:
+        on([*LET_IN, bytes(16 * 1024**2 + 1)], updated)
+    assert caught.value.message == "The desktop closed the connection."

@@ -1,13 +1,47 @@
 """`control-plane image check`: what it says before it asks an engine, and how it says the rest."""
 
 import json
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from click.testing import CliRunner, Result
 
+from control_plane.adapters.application_client import ApplicationClient
+from control_plane.checks import serving
 from control_plane.checks.report import NAMES, Point, Report, broken, complete, passed
 from control_plane.cli.control_plane import main
 from control_plane.cli.image import render
+
+BASE = "/user/alice/containers/0123456789abcdef0123456789abcdef"
+OUT = '<a href="/lab">'
+
+
+@contextmanager
+def application(page: str) -> Iterator[ApplicationClient]:
+    """Serve one page at every path."""
+
+    class Page(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(page.encode())
+
+        def log_message(self, *_words: object) -> None:
+            """Keep quiet."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Page) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        client = ApplicationClient("127.0.0.1", server.server_address[1], "alice", BASE)
+        try:
+            with closing(client):
+                yield client
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 @pytest.fixture
@@ -92,3 +126,24 @@ def test_programs_read_json(report: Report) -> None:
         "seen": "It stays.",
         "todo": "Let it go.",
     }
+
+
+@pytest.mark.parametrize(
+    ("page", "result"),
+    [
+        ('<a href="lab">', "pass"),
+        (OUT, "fail"),
+        ('<base href="/x/"><a href="lab">', "fail"),
+        (f'<base href="{BASE}/x/"><base href="/x/"><a href="lab">', "pass"),
+        ('<base href="http://["><a href="lab">', "pass"),
+        (f'<base href="/{"x" * 4000}/"><a href="lab">', "pass"),
+        (f'<a href="/{"x" * 4000}">', "pass"),
+        ("".join(f'<a href="{number}">' for number in range(999)) + OUT, "fail"),
+        ("".join(f'<a href="{number}">' for number in range(1000)) + OUT, "pass"),
+    ],
+)  # fmt: skip
+def test_a_page_keeps_to_its_path_by_its_first_thousand_addresses_of_a_sane_length(
+    page: str, result: str
+) -> None:
+    with application(page) as client:
+        assert serving.base_path(client).result == result
