@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import docker
 import pytest
 from conftest import CHROMIUM, FLAGS
-from playwright.sync_api import Browser, FrameLocator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Error, FrameLocator, Page, expect, sync_playwright
 from portal import RunningPortal
 from stack.conftest import Realm, until
 
@@ -197,7 +198,13 @@ def test_a_cell_runs_through_the_kernels_websocket(realm: Realm, open_page: Open
     page = open_page("alice")
     page.set_viewport_size({"width": 1280, "height": 800})
     _, frame = started(page, "JupyterLab")
-    frame.locator(".jp-LauncherCard[data-category='Notebook']").first.click(timeout=60_000)
+    notebook = frame.locator(".jp-LauncherCard[data-category='Notebook']").first
+    for _ in range(3):  # the browser drops parts of the page when a container comes or goes
+        with suppress(Error):
+            notebook.wait_for(timeout=20_000)
+            break
+        page.reload()
+    notebook.click()
     expect(frame.get_by_text("Python 3 (ipykernel) | Idle")).to_be_visible(timeout=60_000)
     cell = frame.locator(".jp-CodeCell .cm-content").first
     cell.click(timeout=60_000)
