@@ -113,7 +113,9 @@ def test_a_wrong_resolution_ends_it_with_a_sentence(start: Start, name: str, val
 def test_when_a_part_ends_the_container_ends(desktop: Running, program: str) -> None:
     desktop.run("pkill", "-KILL", "-x", program)
     assert desktop.container.wait(timeout=10)["StatusCode"] == 1
-    assert f"desktop: {program} ended: signal: killed" in desktop.log()
+    # With its screen gone the window manager ends too, and may be noticed first.
+    first = {program, "openbox"}
+    assert any(f"desktop: {one} ended: " in desktop.log() for one in first)
 
 
 @pytest.fixture
