@@ -142,11 +142,11 @@ def test_root_leaves_nothing_of_root_beside_a_database(
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
     )
-    until((path.parent / "remoteapp.db-shm").exists)
+    names = ["remoteapp.db", "remoteapp.db-shm", "remoteapp.db-wal"]
+    until(lambda: sorted(one.name for one in path.parent.iterdir()) == names)
     owners = {one.name: one.stat().st_uid for one in path.parent.iterdir()}
     waiting.communicate(b"correct horse\n")
     assert waiting.returncode == 0
-    names = ["remoteapp.db", "remoteapp.db-shm", "remoteapp.db-wal"]
     assert owners == dict.fromkeys(names, keeper.pw_uid)
 
 

@@ -58,10 +58,13 @@ def pasted_on_the_device(page: Page) -> str:
 
 
 def select_wonder(page: Page) -> None:
-    """Copy the word wonder in the desktop, by a double click."""
+    """Copy the word wonder in the desktop, by a double click, as soon as the terminal shows it."""
     page.keyboard.type("clear; echo wonder\n", delay=5)
-    page.wait_for_timeout(500)
-    page.locator("canvas").dblclick(position={"x": 30, "y": 36})
+    for _ in range(10):
+        page.locator("canvas").dblclick(position={"x": 30, "y": 36})
+        page.wait_for_timeout(1000)
+        if page.locator("#text").input_value():
+            break
     expect(page.locator("#text")).to_have_value("wonder")
 
 
