@@ -3,9 +3,9 @@
 .PHONY: help trial trial-clean test check bench images venv lock
 
 PYTHON := .venv/bin/python
-CODE := control_plane images/build images/building tests
+CODE := control_plane ansible images/build images/building tests
 # What needs no engine, no database server, no nginx and no browser.
-UNIT := $(wildcard tests/test_*.py tests/domain tests/usecases tests/web tests/cli) \
+UNIT := $(wildcard tests/test_*.py tests/domain tests/usecases tests/web tests/cli tests/bundle) \
 	$(patsubst %,tests/adapters/test_%.py,accounting_class accounting_csv accounting_snapshot \
 		allow_list gateway_contract pam_host simphony)
 

@@ -8,7 +8,7 @@ import hashlib
 import secrets
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from itsdangerous import BadSignature, URLSafeSerializer
@@ -130,23 +130,24 @@ def issue_token(
         raise ForbiddenError("Tokens are for users of this portal.", "Ask an administrator.")
     if too_much := sorted(set(scopes) - caller.scopes):
         raise ForbiddenError(f"You do not hold {', '.join(too_much)} yourself.")
-    value, now = TOKEN_PREFIX + secrets.token_urlsafe(32), plane.clock()
+    now = plane.clock()
     # What a token issues does not outlive it.
     bounds = [one.expires_at for one in tokens_of(plane, caller.user) if one.id == caller.token_id]
-    token = Token(
-        id=secrets.token_hex(16),
-        user=caller.user.name,
-        name=name,
-        scopes=tuple(scope for scope in SCOPES if scope in scopes),
-        created_at=now,
-        expires_at=min([now + life, *bounds]),
-        digest=_digest(value),
-    )
+    token, value = made_token(caller.user.name, name, scopes, now, min([now + life, *bounds]))
     with plane.access.lock:
         plane.records.add_token(token)
         plane.access.tokens[token.digest] = token
     usage.note_act(plane, caller.user.name, "token-issue", token.id)
     return token, value
+
+
+def made_token(
+    user: str, name: str, scopes: Sequence[str], now: datetime, until: datetime
+) -> tuple[Token, str]:
+    """Return a token for the records, and the value that its owner keeps."""
+    value = TOKEN_PREFIX + secrets.token_urlsafe(32)
+    held = tuple(scope for scope in SCOPES if scope in scopes)
+    return Token(secrets.token_hex(16), user, name, held, now, until, _digest(value)), value
 
 
 def tokens_of(plane: Plane, user: User) -> list[Token]:

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from control_plane.domain import containers, labels
+from control_plane.domain import containers, labels, reach
 from control_plane.domain.applications import LONGEST, LONGEST_DESCRIPTION
-from control_plane.domain.entities import Grant, Image, Policy, Session, User
+from control_plane.domain.entities import Grant, Image, Policy, Session, User, UserKind
 from control_plane.domain.names import shown
 from control_plane.domain.policy import effective
 from control_plane.domain.ports import Plane
@@ -16,13 +16,15 @@ from control_plane.errors import FieldError, ForbiddenError, InvalidError, NotFo
 class Entry:
     """One entry of the catalogue; `image` is None while the engine lacks it.
 
-    `policy` is complete; `problem` is a sentence on what of it the host refuses, or empty.
+    `policy` is complete; `problem` is a sentence on what of it the host refuses, or empty, and
+    `out_of_reach` on what the engine cannot give where it is.
     """
 
     grant: Grant
     image: Image | None
     policy: Policy
     problem: str = ""
+    out_of_reach: str = ""
 
     @property
     def unfit(self) -> str:
@@ -32,7 +34,8 @@ class Entry:
     @property
     def available(self) -> bool:
         """Whether it can be started here: the engine has the image, in a form that we start."""
-        return self.image is not None and not (self.unfit or self.problem)
+        barred = self.unfit or self.problem or self.out_of_reach
+        return self.image is not None and not barred
 
     @property
     def display_name(self) -> str:
@@ -58,7 +61,7 @@ def entries(plane: Plane, user: User) -> Sequence[Entry]:
     """Return the user's catalogue, by name; one query and one call of the engine."""
     grants = [*plane.accounting.grants_of(user.name), *_demo(plane, user)]
     images = plane.engine.images() if grants else {}
-    found = [_entry(plane, grant, images.get(grant.application.image)) for grant in grants]
+    found = [_entry(plane, user, one, images.get(one.application.image)) for one in grants]
     return sorted(found, key=lambda entry: (entry.display_name.casefold(), entry.grant.id))
 
 
@@ -87,18 +90,20 @@ def policy_of(plane: Plane, owner: User, session: Session) -> Policy:
 def startable(plane: Plane, user: User, grant_id: str) -> tuple[Entry, Image]:
     """Return one entry and its image, fresh, with the volumes' sources resolved.
 
-    NotFoundError if it is not this user's, InvalidError for a volume that the host refuses.
+    NotFoundError if it is not this user's, InvalidError for what the host or the engine refuses.
     """
     grant = held(plane, user, grant_id)
     _must_be_enabled(plane, user, grant)
     image = plane.engine.image(grant.application.image)
-    entry = _entry(plane, grant, image)
+    entry = _entry(plane, user, grant, image)
     if entry.unfit:
         raise StartError(
             "image-unfit",
             f"The labels of {image.name} bar its start. {entry.unfit}",
             "Ask whoever made the image; see control-plane image check.",
         )
+    if barred := _out_of_reach(plane, grant, image, user.kind):
+        raise InvalidError("The policy is refused.", barred)
     if refusal := containers.refused_mounts(grant.application, entry.policy, image):
         raise InvalidError("The policy is refused.", [FieldError("volumes", refusal)])
     resolved = tuple(plane.folders.resolved(one) for one in entry.policy.volumes)
@@ -106,7 +111,13 @@ def startable(plane: Plane, user: User, grant_id: str) -> tuple[Entry, Image]:
 
 
 def refused(plane: Plane, grant: Grant, image: Image | None) -> str:
-    """Return what of a grant's volumes is refused here, to this image; empty when nothing."""
+    """Return what of a grant is refused here, to this image and its grantee; empty when nothing."""
+    known = plane.access.user(grant.grantee.name) if grant.grantee.kind == "user" else None
+    barred = _out_of_reach(plane, grant, image, known.kind if known else None)
+    return _sentences(barred) or _refused_mounts(plane, grant, image)
+
+
+def _refused_mounts(plane: Plane, grant: Grant, image: Image | None) -> str:
     try:
         for volume in grant.policy.volumes:
             plane.folders.resolved(volume)
@@ -115,9 +126,23 @@ def refused(plane: Plane, grant: Grant, image: Image | None) -> str:
     return containers.refused_mounts(grant.application, grant.policy, image) if image else ""
 
 
-def _entry(plane: Plane, grant: Grant, image: Image | None) -> Entry:
+def _entry(plane: Plane, user: User, grant: Grant, image: Image | None) -> Entry:
     policy = effective(grant.policy, plane.site.limits)
-    return Entry(grant, image, policy, refused(plane, grant, image))
+    barred = _sentences(_out_of_reach(plane, grant, image, user.kind))
+    return Entry(grant, image, policy, _refused_mounts(plane, grant, image), barred)
+
+
+def _out_of_reach(
+    plane: Plane, grant: Grant, image: Image | None, kind: UserKind | None
+) -> list[FieldError]:
+    policy = effective(grant.policy, plane.site.limits)
+    as_root = image is not None and containers.runs_as_root(grant.application, image)
+    apart = as_root and not policy.legacy_home
+    return list(reach.refusals(plane.site.reach, policy, kind, apart=apart))
+
+
+def _sentences(barred: Sequence[FieldError]) -> str:
+    return " ".join(one.message for one in barred)
 
 
 def _demo(plane: Plane, user: User) -> Sequence[Grant]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from control_plane import rules, sessions, usage
-from control_plane.addresses import next_address
+from control_plane.addresses import another_address
 from control_plane.domain.containers import apart_volume
 from control_plane.domain.entities import Grant, HomeTask, Policy, Session, State
 from control_plane.domain.jobs import Job
@@ -186,7 +186,7 @@ def _reattach(plane: Plane, session: Session, grant_id: str) -> Job:
         current = plane.access.sessions.get(session.id)
         if current is None or current.state is not State.READY or not current.cut_off:
             return  # it ended, or an earlier job has connected it
-        address = next_address(plane, network)
+        address = another_address(plane, network)
         changes = {"address": address, "grant_id": grant_id}
         session = sessions.change(plane, session, "It is connected again.", **changes)
     plane.engine.attach(session.container_id, network, session.address)

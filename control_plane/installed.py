@@ -10,19 +10,22 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from control_plane.adapters import docker_place
 from control_plane.adapters.accounting_class import load_class
 from control_plane.adapters.accounting_csv import csv_accounting
 from control_plane.adapters.accounting_db import PeeweeAccounting
 from control_plane.adapters.allow_list import AllowList
 from control_plane.adapters.database import Database
-from control_plane.adapters.folders import HostFolders
+from control_plane.adapters.docker_place import Certificates, EnginePlace
+from control_plane.adapters.folders import FoldersElsewhere, HostFolders
 from control_plane.adapters.migrations import migrate
 from control_plane.adapters.records import PeeweeRecords
 from control_plane.adapters.stores import PeeweeStores
 from control_plane.adapters.stores_together import Together
 from control_plane.domain import policy
 from control_plane.domain.entities import Application, Grant, Grantee
-from control_plane.domain.ports import Host, Limits, Site
+from control_plane.domain.ports import Folders, Host, Limits, Site
+from control_plane.domain.reach import Reach
 from control_plane.domain.stores import Accounting, Records, Stores
 from control_plane.errors import InvalidError, SettingsError
 from control_plane.settings import Settings, read_secret
@@ -65,7 +68,27 @@ def site(settings: Settings, secret: bytes) -> Site:
         auto_create_users=settings.auth.auto_create_users,
         demo=_demo(settings.demo.applications),
         archives=settings.state_directory / "backups" / "homes",
+        reach=Reach(
+            elsewhere=engine_place(settings).elsewhere,
+            published=settings.engine.reach == "loopback",
+        ),
     )
+
+
+def engine_place(settings: Settings) -> EnginePlace:
+    """Return where the engine is, for whoever reaches no container; SettingsError."""
+    given = {name: getattr(settings.engine, name) for name in ("tls_ca", "tls_cert", "tls_key")}
+    lacking = [f"engine.{name}" for name, path in given.items() if path is None]
+    if len(lacking) not in (0, len(given)):
+        raise SettingsError(f"{lacking[0]}: missing; {', '.join(given)} go together")
+    return docker_place.find(
+        settings.engine.host, None if lacking else Certificates(*given.values())
+    )
+
+
+def engine_reached(settings: Settings) -> EnginePlace:
+    """Return where the engine is and how its containers are reached; SettingsError."""
+    return docker_place.reaching(engine_place(settings), settings.engine.reach)
 
 
 def open_stores(settings: Settings, host: Host) -> OpenStores:
@@ -90,8 +113,10 @@ def open_stores(settings: Settings, host: Host) -> OpenStores:
     return OpenStores(PeeweeAccounting(accounting), records, together, closing)
 
 
-def folders(settings: Settings) -> HostFolders:
+def folders(settings: Settings) -> Folders:
     """Return what judges volumes; our own directories are never mounted."""
+    if engine_place(settings).elsewhere:
+        return FoldersElsewhere()
     return HostFolders(settings.volumes.roots, [settings.state_directory, CONFIGURATION])
 
 

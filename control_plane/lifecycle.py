@@ -50,10 +50,18 @@ def forget_ended(plane: Plane) -> None:
     plane.records.forget_ended(now - kept, now)
 
 
-def reconcile(plane: Plane) -> int:
-    """Mend every drift between what should run and what runs; return how many were mended."""
+def reconcile(plane: Plane, *, host_restarted: bool = False) -> int:
+    """Mend every drift between what should run and what runs; return how many were mended.
+
+    `host_restarted`: what does not run any more ended with the host, and not by a fault of its own.
+    """
     before = _at_rest(plane)
     found = {_session_id(one): one for one in plane.engine.containers()}
+    if host_restarted:
+        running = {key for key, one in found.items() if one.running}
+        for session in before.values():
+            if session.id not in running:
+                _end_with_host(plane, session)
     mended = sum(_mend_container(plane, one) for one in found.values())
     mended += sum(
         _mend_lost(plane, session) for session in before.values() if session.id not in found
@@ -152,14 +160,25 @@ def _adopted(plane: Plane, container: Container) -> Session | None:
         log.warning("cannot adopt container=%s error=%s", container.id[:12], error)
         return None
     if not container.address:
-        log.warning("cannot adopt container=%s: it is on no session network", container.id[:12])
+        log.warning("cannot adopt container=%s: it cannot be reached", container.id[:12])
         return None
     # Labels may come from an image: where people are led to is the engine's word.
-    session = replace(session, address=container.address)
+    port = container.port or session.port
+    session = replace(session, address=container.address, port=port)
     plane.records.add_session(session)
     plane.access.put(session)
     log.info("drift mended session=%s what=adopted", session.id)
     return session
+
+
+def _end_with_host(plane: Plane, session: Session) -> None:
+    """Close a session that the host took with it; what is left of it is removed as a drift."""
+    with plane.access.lock:
+        if plane.jobs.busy(session.id) or plane.access.sessions.get(session.id) is not session:
+            return
+        because = session.ends_because or "host restarted"
+        ended = replace(session, ends_because=because)
+        sessions.close(plane, ended, State.STOPPED, "The host restarted. Start it again.")
 
 
 def _mend_lost(plane: Plane, session: Session) -> bool:

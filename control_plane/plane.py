@@ -10,6 +10,7 @@ from pathlib import Path
 
 from control_plane import installed
 from control_plane import settings as settings_module
+from control_plane.adapters.disk import StateDisk
 from control_plane.adapters.docker_homes import DockerHomes
 from control_plane.adapters.docker_library import DockerLibrary
 from control_plane.adapters.engine import DockerEngine
@@ -26,24 +27,36 @@ from control_plane.errors import ConflictError
 from control_plane.settings import Settings
 
 # A process that is told to end takes five seconds for its open streams.
-_PREDECESSOR_SECONDS = 15.0
+PREDECESSOR_SECONDS = 15.0
 # The one-shot, which runs as root, bounds the addresses; the engine may be away just now.
 ANY_ADDRESS = "0.0.0.0/0"
 
 
-def open_plane(settings: Settings, loop: asyncio.AbstractEventLoop) -> Plane:
-    """Return the plane of an installation; databases are migrated, the engine may be away."""
-    _lock(settings.state_directory / "control-plane.lock")
+def open_plane(
+    settings: Settings,
+    loop: asyncio.AbstractEventLoop,
+    secret: bytes,
+    patience: float = PREDECESSOR_SECONDS,
+) -> Plane:
+    """Return the plane of an installation; databases are migrated, the engine may be away.
+
+    ConflictError while another process has held the realm for `patience` seconds.
+    """
+    _lock(settings.state_directory / "control-plane.lock", patience)
     host = PamHost(settings.auth.pam_service)
     opened = installed.open_stores(settings, host)
-    engine = settings.engine.host or None
+    engine = installed.engine_reached(settings)
     return Plane(
-        site=installed.site(settings, settings_module.secret()),
+        site=installed.site(settings, secret),
         accounting=opened.accounting,
         records=opened.records,
         stores=opened.stores,
+        disk=StateDisk(settings.state_directory),
         engine=DockerEngine(
-            settings.realm, engine, directory=settings.state_directory / "identities"
+            settings.realm,
+            engine,
+            directory=settings.state_directory / "identities",
+            session_range=settings.engine.session_range,
         ),
         library=DockerLibrary(engine),
         homes=DockerHomes(settings.realm, engine),
@@ -86,10 +99,10 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _lock(path: Path) -> None:
+def _lock(path: Path, patience: float) -> None:
     """Hold the realm's lock for the life of the process; the one before may still be ending."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    deadline = time.monotonic() + _PREDECESSOR_SECONDS
+    deadline = time.monotonic() + patience
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -14,7 +14,7 @@ from datetime import timedelta
 from typing import Any
 
 from control_plane import auth, catalogue, usage
-from control_plane.addresses import next_address
+from control_plane.addresses import next_place
 from control_plane.domain import containers, labels, options
 from control_plane.domain.access import Caller
 from control_plane.domain.containers import ContainerSpec
@@ -215,6 +215,8 @@ def _record(
 ) -> Session:
     session_id = secrets.token_hex(16)
     application, policy = entry.grant.application, entry.policy
+    own_port = containers.port_of(application, image)
+    address, port = next_place(plane, policy.network or "internet", own_port)
     session = Session(
         id=session_id,
         owner=owner,
@@ -224,8 +226,8 @@ def _record(
         type=labels.app_type(image),
         state=State.STARTING,
         created_at=plane.clock(),
-        address=next_address(plane, policy.network or "internet"),
-        port=containers.port_of(application, image),
+        address=address,
+        port=port,
         strip_path=application.strip_path,
         ready_path=containers.ready_path_of(
             application, image, containers.placeholders(session_id, owner)

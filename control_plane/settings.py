@@ -8,27 +8,25 @@ import json
 import os
 import re
 import tomllib
-from collections.abc import Sequence
-from ipaddress import ip_address
+from collections.abc import Mapping, Sequence
+from ipaddress import IPv4Network, ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
-from pydantic_settings import (
-    BaseSettings,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-)
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as UnreadableError
 
 from control_plane.errors import SettingsError
 
 DEFAULT_FILE = Path("/etc/remoteapp/settings.toml")
 _LEAST_SECRET = 32
+_RANGE_LENGTH = 20
 _LEAST_UID, _LARGEST_UID = 1000, 2**31 - 1
 _DATABASES = ("sqlite", "postgresql", "postgres", "mariadb", "mysql")
 _PREFIX = "REMOTEAPP_"
+_NO_SETTINGS = ("REMOTEAPP_SETTINGS", "REMOTEAPP_TOKEN")  # the file, and a client's token
 _REALM = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 
 
@@ -59,6 +57,12 @@ def _provider_address(value: str) -> str:
 def _uids(value: tuple[int, int]) -> tuple[int, int]:
     if not _LEAST_UID <= value[0] <= value[1] <= _LARGEST_UID:
         raise ValueError(f"the first and the last uid, {_LEAST_UID} to {_LARGEST_UID}")
+    return value
+
+
+def _session_range(value: IPv4Network) -> IPv4Network:
+    if value.prefixlen != _RANGE_LENGTH or not value.is_private:
+        raise ValueError("a /20 of private addresses such as 10.213.0.0/20")
     return value
 
 
@@ -126,6 +130,11 @@ class EngineSettings(_Section):
     """The container engine; times in seconds."""
 
     host: str = ""
+    tls_ca: AbsolutePath | None = None
+    tls_cert: AbsolutePath | None = None
+    tls_key: AbsolutePath | None = None
+    reach: Literal["bridge", "loopback"] = "bridge"
+    session_range: Annotated[IPv4Network, AfterValidator(_session_range)] | None = None
     start_timeout: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 60
     stop_timeout: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 10
 
@@ -234,6 +243,11 @@ class Settings(BaseSettings):
         return Path(os.environ.get("ROUTES_STATUS", "/run/remoteapp-routes/status.json"))
 
     @property
+    def boot_marker(self) -> Path:
+        """What lies there once the service has looked after what a restart of the host ended."""
+        return Path(os.environ.get("RUNTIME_DIRECTORY", "/run/remoteapp-service")) / "booted"
+
+    @property
     def spool(self) -> Path:
         """Where candidates of the routes are handed over."""
         return self.state_directory / "routes" / "spool"
@@ -242,7 +256,11 @@ class Settings(BaseSettings):
 def load() -> Settings:
     """Read the settings; SettingsError names the key, the value and what is allowed."""
     named = os.environ.get("REMOTEAPP_SETTINGS")
-    content = _read(Path(named) if named else DEFAULT_FILE, must_exist=bool(named))
+    return checked(_read(Path(named) if named else DEFAULT_FILE, must_exist=bool(named)))
+
+
+def checked(content: Mapping[str, Any]) -> Settings:
+    """Return the settings of a file's content, with the environment's; SettingsError as `load`."""
     _refuse_unknown_variables()
     try:
         found = Settings(**content)
@@ -300,7 +318,7 @@ def _read(path: Path, *, must_exist: bool) -> dict[str, Any]:
 def _refuse_unknown_variables() -> None:
     for name in os.environ:
         words = name.removeprefix(_PREFIX).lower().split("__")
-        if name.startswith(_PREFIX) and name != "REMOTEAPP_SETTINGS" and not _is_key(words):
+        if name.startswith(_PREFIX) and name not in _NO_SETTINGS and not _is_key(words):
             raise SettingsError(f"{name}: no such setting")
 
 

@@ -1,8 +1,11 @@
 """The machine that the tests run on: an engine, the images, a portal, a browser."""
 
+import os
+import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,6 +19,10 @@ from control_plane.trial import engine
 from control_plane.trial.places import CLONE
 
 CHROMIUM = "/usr/bin/chromium"
+# Folders in the order of their turn; the rest follows.
+FIRST = ("trial", "deploy", "images", "stack", "browser")
+TRIAL = pytest.StashKey[bool]()
+TRIAL_SECONDS = 2400
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 
@@ -24,10 +31,58 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the trial first: it meets the machine as it was found, perhaps without an engine."""
-    trial = Path(__file__).parent / "trial"
-    items.sort(key=lambda item: trial not in item.path.parents)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Put the trial first, what takes long next, and each file into one of the processes.
+
+    The trial meets the machine as it was found, perhaps without an engine: the others wait for it.
+    """
+    items.sort(key=lambda item: _turn(item.path))
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(_group(item)))
+    config.stash[TRIAL] = any(_folder(item.path) == "trial" for item in items)
+
+
+def _folder(path: Path) -> str:
+    return path.relative_to(Path(__file__).parent).parts[0]
+
+
+def _turn(path: Path) -> int:
+    folder = _folder(path)
+    return FIRST.index(folder) if folder in FIRST else len(FIRST)
+
+
+def _group(item: pytest.Item) -> str:
+    """Return what stays together: a file, or the tests of one provisioned host."""
+    folder = _folder(item.path)
+    if folder != "deploy":
+        return folder if folder == "trial" else str(item.path)
+    names = {*getattr(item, "fixturenames", ()), *re.findall(r"\w+", item.name)}
+    return "trixie" if "trixie" in names else "bookworm"
+
+
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """Tell the other processes when the trial is over."""
+    if _folder(item.path) == "trial" and (nextitem is None or _folder(nextitem.path) != "trial"):
+        _trial_over().touch()
+
+
+@pytest.fixture(autouse=True)
+def _after_the_trial(request: pytest.FixtureRequest) -> None:
+    """Wait in the processes that do not run the trial: it compares the machine before and after."""
+    if not request.config.stash[TRIAL] or _folder(request.path) == "trial":
+        return
+    deadline = time.monotonic() + TRIAL_SECONDS
+    while not _trial_over().exists():
+        assert time.monotonic() < deadline, "the tests of the trial do not end"
+        time.sleep(0.2)
+
+
+def _trial_over() -> Path:
+    """Return the file that says so, one a run."""
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", f"one-{os.getpid()}")
+    folder = CLONE / "var" / "tests"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f"trial-over-{run}"
 
 
 @pytest.fixture(scope="session")

@@ -24,6 +24,7 @@ USE_CASES = {
     "imports",
     "lifecycle",
     "newcomers",
+    "operators",
     "rules",
     "sessions",
     "signing_in",
@@ -41,8 +42,9 @@ MAY = {
     "plane": {"domain", "errors", "adapters", "settings", "installed"},
     "web": {"domain", "errors", "usecases", "web", "version"},
     "cli": {"domain", "errors", "usecases", "adapters", "settings", "installed", "plane", "web",
-            "cli", "checks", "trial", "version"},
+            "cli", "checks", "doctor", "trial", "version"},
     "checks": {"domain", "errors", "adapters", "checks"},
+    "doctor": {"domain", "errors", "usecases", "adapters", "settings", "installed", "doctor"},
     "trial": {"domain", "errors", "adapters", "settings", "trial"},
     "version": set(),
 }  # fmt: skip

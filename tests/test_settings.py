@@ -95,6 +95,13 @@ def test_an_unknown_or_missing_key_is_named(said: Said, content: str, line: str)
         ("[accounting]\nurl = 'oracle://db/x'", "accounting.url = 'oracle://db/x'", "mariadb://"),
         ("[records]\nurl = 'csv:///srv/x.csv'", "records.url = 'csv:///srv/x.csv'", "mariadb://"),
         ("[volumes]\nroots = '/srv'", "volumes.roots = '/srv'", "a list"),
+        ("[engine]\nsession_range = 'lan'", "engine.session_range = 'lan'", "IPv4 network"),
+        ("[engine]\nsession_range = '10.0.0.0/8'", "engine.session_range = '10.0.0.0/8'", "/20"),
+        (
+            "[engine]\nsession_range = '8.8.0.0/20'",
+            "engine.session_range = '8.8.0.0/20'",
+            "private",
+        ),
         ("[limits]\ncpus = inf", "limits.cpus = inf", "finite number"),
         ("[limits]\nnetwork = 'lan'", "limits.network = 'lan'", "'internet' or 'none'"),
         ("[limits]\nmax_lifetime = -1", "limits.max_lifetime = -1", "greater than or equal to 0"),
@@ -149,6 +156,10 @@ def test_the_environment_wins_also_in_a_section_of_a_section(said: Said) -> None
 )  # fmt: skip
 def test_an_unknown_variable_is_named(said: Said, name: str) -> None:
     assert said(URL, **{name: "1"}) == f"{name}: no such setting"
+
+
+def test_a_clients_token_in_the_environment_is_no_setting(said: Said) -> None:
+    assert said(URL, "found.realm", REMOTEAPP_TOKEN="rapp_some") == "remoteapp"
 
 
 def test_a_list_in_a_variable_is_json(said: Said) -> None:

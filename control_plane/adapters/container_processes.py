@@ -58,13 +58,17 @@ def processes(container: str, first: int) -> tuple[Process, ...]:
 def listeners(container: str, first: int) -> tuple[Listener, ...]:
     """Return what listens in a container, but for the engine's own resolver."""
     _check_is_here(container, first)
-    found = {
-        one
-        for table in ("tcp", "tcp6")
-        for line in (_PROC / str(first) / "net" / table).read_text().splitlines()[1:]
-        if (one := _listener(line)) and one.address != _ENGINES_RESOLVER
-    }
+    whole = listening(_PROC / str(first) / "net")
+    found = {one for one, _ in whole if one.address != _ENGINES_RESOLVER}
     return tuple(sorted(found, key=lambda one: (one.port, str(one))))
+
+
+def listening(tables: Path) -> Iterator[tuple[Listener, int]]:
+    """Give what listens by the kernel's tables of a network namespace, with the socket's inode."""
+    for table in ("tcp", "tcp6"):
+        for line in (tables / table).read_text().splitlines()[1:]:
+            if one := _listener(line):
+                yield one, int(line.split()[9])
 
 
 def _check_is_here(container: str, first: int) -> None:

@@ -4,6 +4,8 @@ Invariant: no exception of the SDK leaves the adapters.
 """
 
 import secrets
+import socket
+import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -13,7 +15,12 @@ from typing import Any
 import docker
 import requests
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+from docker.tls import TLSConfig
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection
 
+from control_plane.adapters import docker_place
+from control_plane.adapters.docker_place import EnginePlace, Where
 from control_plane.domain.entities import Image
 from control_plane.domain.labels import RUN
 from control_plane.errors import EngineUnavailableError, ImageMissingError, StartError
@@ -21,17 +28,22 @@ from control_plane.errors import EngineUnavailableError, ImageMissingError, Star
 REALM = RUN + "realm"
 # On a container that never starts: it is there to look into an image or a volume.
 HOLDER = RUN + "holder"
+_CONNECT_SECONDS = 5.0  # another machine may be off, and then nothing answers at all
+# Nor does it say so when it goes away while we listen: asked after 30 s, given up after a minute.
+_KEEP_ALIVE = (
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 30),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 10),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
+)
 
 
 class Connection:
-    """A client of the engine at `host` (None: DOCKER_HOST, else the local socket).
+    """A client of an engine, which connects at its first use: one that is away is no obstacle."""
 
-    It connects at its first use, so that an engine that is away is no obstacle before.
-    """
-
-    def __init__(self, host: str | None, timeout: float = 60) -> None:
+    def __init__(self, where: Where, timeout: float = 60) -> None:
         """Wait `timeout` seconds for an answer."""
-        self._host = host
+        self._place = docker_place.at(where)
         self._timeout = timeout
 
     @cached_property
@@ -49,10 +61,36 @@ class Connection:
             self.api.close()
 
     def _client(self, timeout: float | None) -> Any:
-        environment = docker.utils.kwargs_from_env()
-        if self._host:
-            environment["base_url"] = self._host
-        return docker.APIClient(version="auto", timeout=timeout, **environment)
+        place = self._place
+        if not place.elsewhere:
+            return docker.APIClient(place.host, version="auto", timeout=timeout)
+        seconds = (min(_CONNECT_SECONDS, timeout or _CONNECT_SECONDS), timeout)
+        return _ClientElsewhere(place.host, version="auto", timeout=seconds, tls=_tls(place))
+
+
+class _ClientElsewhere(docker.APIClient):  # type: ignore[misc]  # the SDK has no types
+    """A client that no variable of the environment gives a proxy or other authorities."""
+
+    trust_env = property(lambda _: False, lambda _, __: None)
+
+    def get_adapter(self, url: str) -> HTTPAdapter:
+        """Return what keeps connections that notice when the other machine has gone."""
+        if not isinstance(self.adapters["https://"], _KeptAlive):
+            self.mount("https://", _KeptAlive())
+        return super().get_adapter(url)  # type: ignore[no-any-return]
+
+
+class _KeptAlive(HTTPAdapter):
+    def init_poolmanager(self, *arguments: Any, **options: Any) -> Any:
+        wanted = [*HTTPConnection.default_socket_options, *_KEEP_ALIVE]
+        return super().init_poolmanager(*arguments, **options, socket_options=wanted)
+
+
+def _tls(place: EnginePlace) -> TLSConfig | bool:
+    files = place.certificates
+    if files is None:
+        return False
+    return TLSConfig((str(files.cert), str(files.key)), str(files.ca), verify=True)
 
 
 def nowhere() -> str:
@@ -78,7 +116,7 @@ def translated(image: str = "") -> Iterator[None]:
             raise refused(error) from error
         raise away() from error
     except (DockerException, requests.RequestException) as error:
-        raise away() from error
+        raise away(error) from error
     except OSError as error:
         raise StartError("engine", f"The container could not be prepared: {error}") from error
 
@@ -101,8 +139,15 @@ def refused(error: APIError) -> StartError:
     return StartError("engine", f"The engine refused: {error.explanation}")
 
 
-def away() -> EngineUnavailableError:
-    """Return what is said while the engine does not answer."""
+def away(error: BaseException | None = None) -> EngineUnavailableError:
+    """Return what is said while the engine does not answer, or a side does not trust the other."""
+    while error:
+        if isinstance(error, ssl.SSLError):
+            return EngineUnavailableError(
+                f"The container engine's connection is refused: {error}.",
+                "See engine.tls_ca, engine.tls_cert and engine.tls_key.",
+            )
+        error = error.__cause__ or error.__context__
     return EngineUnavailableError(
         "The container engine does not answer.", "It is tried again; see the engine's log."
     )

@@ -17,6 +17,7 @@ from docker.errors import APIError, NotFound
 from docker.types import Mount
 
 from control_plane.adapters.docker_api import HOLDER, REALM, Connection, nowhere, translated
+from control_plane.adapters.docker_place import Where
 from control_plane.domain.containers import WORKSPACE
 from control_plane.errors import ConflictError, UnavailableError
 
@@ -25,12 +26,14 @@ _END = bytes(1024)
 
 
 class DockerHomes:
-    """The homes of one realm in the engine at `host` (None: DOCKER_HOST, else the local socket)."""
+    """The homes of one realm in the engine at `where` (None: DOCKER_HOST, else the socket)."""
 
-    def __init__(self, realm: str, host: str | None = None, *, timeout: float = 60) -> None:
+    purpose = "archiving"  # what the containers are for that a home is reached through
+
+    def __init__(self, realm: str, where: Where = None, *, timeout: float = 60) -> None:
         """Connect at the first use."""
         self._realm = realm
-        self._connection = Connection(host, timeout)
+        self._connection = Connection(where, timeout)
 
     def exists(self, volume: str) -> bool:
         """Whether there is such a home; ConflictError when a volume of that name is not ours."""
@@ -89,7 +92,7 @@ class DockerHomes:
         holder = api.create_container(
             self._image(),
             command=["true"],
-            name=_holder_name(volume),
+            name=self._holder_name(volume),
             labels={REALM: self._realm, HOLDER: volume},
             host_config=api.create_host_config(mounts=[mount], network_mode="none"),
         )["Id"]
@@ -101,7 +104,7 @@ class DockerHomes:
     def _drop_holder(self, volume: str) -> None:
         """Remove what a process that was killed left behind."""
         with suppress(NotFound):
-            self._connection.api.remove_container(_holder_name(volume), force=True, v=True)
+            self._connection.api.remove_container(self._holder_name(volume), force=True, v=True)
 
     def _image(self) -> str:
         """Return any image: nothing of it is used but that the engine wants one."""
@@ -113,9 +116,18 @@ class DockerHomes:
             )
         return str(max(found, key=lambda one: one["Created"])["Id"])
 
+    def _holder_name(self, volume: str) -> str:
+        return f"{volume}-{self.purpose}"
 
-def _holder_name(volume: str) -> str:
-    return f"{volume}-archiving"
+
+def whole(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Pass a tar on; UnavailableError when it has no end: the engine does not say so."""
+    tail = b""
+    for chunk in chunks:
+        yield chunk
+        tail = (tail + chunk[-len(_END) :])[-len(_END) :]
+    if tail != _END:
+        raise UnavailableError("The engine broke off while it read the home.")
 
 
 def _write(path: Path, chunks: Iterable[bytes]) -> None:
@@ -132,19 +144,10 @@ def _write_beside(path: Path, chunks: Iterable[bytes]) -> None:
     with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as fresh:
         try:
             with gzip.GzipFile(path.stem, "wb", 6, fresh) as packed:
-                _copy(chunks, packed)
+                packed.writelines(whole(chunks))
             fresh.flush()
             os.fsync(fresh.fileno())
             Path(fresh.name).replace(path)
         except BaseException:
             Path(fresh.name).unlink()
             raise
-
-
-def _copy(chunks: Iterable[bytes], packed: gzip.GzipFile) -> None:
-    tail = b""
-    for chunk in chunks:
-        packed.write(chunk)
-        tail = (tail + chunk[-len(_END) :])[-len(_END) :]
-    if tail != _END:  # the engine does not say so when it breaks off
-        raise OSError("the engine broke off")

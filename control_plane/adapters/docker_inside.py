@@ -14,6 +14,7 @@ from typing import Any
 from docker.errors import APIError, NotFound
 
 from control_plane.adapters.docker_api import REALM, Connection, gone_is_fine, translated
+from control_plane.adapters.docker_place import Where
 
 # What the engine says where a program is not in the image, and where it may not be run.
 _NO_PROGRAM = (126, 127)
@@ -23,14 +24,14 @@ _HEADERS = 64 * 1024  # bytes
 
 
 class DockerInside:
-    """The containers of a realm in the engine at `host` (None: DOCKER_HOST, else the socket)."""
+    """The containers of a realm in the engine at `where` (None: DOCKER_HOST, else the socket)."""
 
     def __init__(
-        self, realm: str, host: str | None = None, *, timeout: float = 60, patience: float = 10
+        self, realm: str, where: Where = None, *, timeout: float = 60, patience: float = 10
     ) -> None:
         """Connect at the first use; a command in a container gets `patience` seconds."""
         self._realm, self._patience = realm, patience
-        self._connection = Connection(host, timeout)
+        self._connection = Connection(where, timeout)
 
     def size(self, image: str) -> int:
         """Return an image's bytes; ImageMissingError."""

@@ -14,6 +14,7 @@ import requests
 from docker.errors import APIError, DockerException
 
 from control_plane.adapters.docker_api import Connection, away, image_of, translated
+from control_plane.adapters.docker_place import Where
 from control_plane.domain.entities import Image
 from control_plane.domain.names import shown
 from control_plane.domain.ports import PullProgress
@@ -71,11 +72,11 @@ class Transfers:
 
 
 class DockerLibrary:
-    """The images of the engine at `host` (None: DOCKER_HOST, else the local socket)."""
+    """The images of the engine at `where` (None: DOCKER_HOST, else the local socket)."""
 
-    def __init__(self, host: str | None = None, *, timeout: float = 60) -> None:
+    def __init__(self, where: Where = None, *, timeout: float = 60) -> None:
         """Connect at the first use."""
-        self._connection = Connection(host, timeout)
+        self._connection = Connection(where, timeout)
         self._transfers = Transfers()
 
     def images(self) -> Sequence[Image]:

@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 
 # Sixteen private ranges of two times 2 046 addresses; the first that the engine has free is taken.
 RANGES = tuple(IPv4Network(f"10.213.{16 * number}.0/20") for number in range(16))
+_OURS = f"{RANGES[0]} to {RANGES[-1]}"
 _ICC = "com.docker.network.bridge.enable_icc"
 
 
@@ -53,18 +54,18 @@ def halves(whole: IPv4Network) -> Mapping[Network, IPv4Network]:
     return {"internet": lower, "none": upper}
 
 
-def provided(api: Any, realm: str) -> IPv4Network:
-    """Make what lacks of the two networks; return the range that holds both.
+def provided(api: Any, realm: str, only: IPv4Network | None = None) -> IPv4Network:
+    """Make what lacks of the two networks, in `only` if given; return the range that holds both.
 
-    One of another shape (an earlier version's) is made anew unless a container is on it:
-    EngineUnavailableError.
+    One of another shape or range is made anew unless a container is on it: EngineUnavailableError.
     """
-    for whole in [*_homes(_found(api, realm)), *RANGES]:
+    several = [only] if only else [*_homes(_found(api, realm)), *RANGES]
+    for whole in several:
         if _made(api, realm, whole):
             return whole
     raise EngineUnavailableError(
         "No range is free for the session networks.",
-        f"Remove a network of the engine that overlaps {RANGES[0]} to {RANGES[-1]}.",
+        f"Remove a network of the engine that overlaps {only or _OURS}.",
     )
 
 

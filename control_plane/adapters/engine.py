@@ -17,7 +17,14 @@ import requests
 from docker.errors import APIError, NotFound, create_api_error_from_http_exception
 from docker.types import EndpointConfig, Mount, NetworkingConfig
 
-from control_plane.adapters import docker_networks, docker_usage, identity
+from control_plane.adapters import (
+    docker_mounts,
+    docker_networks,
+    docker_place,
+    docker_reach,
+    docker_usage,
+    identity,
+)
 from control_plane.adapters.docker_api import (
     HOLDER,
     REALM,
@@ -28,13 +35,13 @@ from control_plane.adapters.docker_api import (
     refused,
     translated,
 )
+from control_plane.adapters.docker_place import Where
 from control_plane.domain.containers import (
     ROOT_CAPABILITIES,
-    WORKSPACE,
     ContainerSpec,
     HomeMount,
 )
-from control_plane.domain.entities import Image, Network, Sample, Volume
+from control_plane.domain.entities import Image, Network, Sample
 from control_plane.domain.labels import RUN
 from control_plane.domain.ports import Container
 from control_plane.errors import EngineUnavailableError, StartError
@@ -47,27 +54,31 @@ _OWNER = RUN + "user"
 
 
 class DockerEngine:
-    """The engine at `host` (None: DOCKER_HOST, else the local socket) as one realm sees it."""
+    """The engine at `where` (None: DOCKER_HOST, else the local socket) as one realm sees it."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what one installation says of it
         self,
         realm: str,
-        host: str | None = None,
+        where: Where = None,
         *,
         directory: Path = IDENTITIES,
+        session_range: IPv4Network | None = None,
         timeout: float = 60,
         cgroups: Path = docker_usage.CGROUPS,
     ) -> None:
         """Connect at the first use, so that an engine that is away is no obstacle now.
 
-        `directory` is ours to keep small files in that containers mount; `cgroups` is where the
+        `directory` is ours to keep small files in that containers mount; `session_range` is the one
+        that the networks get (None: the first of sixteen that is free); `cgroups` is where the
         kernel counts what they use, if the engine is this machine's.
         """
         self.realm = realm
-        self._connection = Connection(host, timeout)
+        self._place = docker_place.at(where)
+        self._connection = Connection(self._place, timeout)
         self._directory = directory
         self._cgroups = cgroups
         self._networks = docker_networks.names(realm)
+        self._only = session_range
         self._range: IPv4Network | None = None
         self._homes: set[tuple[str, str]] = set()
         self._identities: dict[str, identity.Accounts] = {}
@@ -79,12 +90,17 @@ class DockerEngine:
             self._api.ping()
 
     def session_range(self) -> str:
-        """Return the range that holds both session networks, which are made if they lack."""
-        return str(self._whole_range())
+        """Return what holds every session's address; the networks are made if they lack."""
+        whole = self._whole_range()
+        return self._place.published_on or str(whole)
 
     def range_of(self, network: Network) -> str:
-        """Return the half of the session range that the sessions on this network get."""
-        return str(docker_networks.halves(self._whole_range())[network])
+        """Return the half of the session range that the sessions on this network get.
+
+        Where ports are published it is the one address that they are published on.
+        """
+        half = docker_networks.halves(self._whole_range())[network]
+        return self._place.published_on or str(half)
 
     def image(self, name: str) -> Image:
         """Return what the engine knows of an image; ImageMissingError."""
@@ -109,7 +125,7 @@ class DockerEngine:
             self._prepare_home(spec)
             container = self._create(spec)
             try:
-                self._api.start(container)
+                self._start(container, spec)
             except BaseException:
                 self._range = None  # perhaps the network is what is gone
                 self._api.remove_container(container, force=True, v=True)
@@ -159,13 +175,18 @@ class DockerEngine:
                 self._api.disconnect_container_from_network(container_id, name)
 
     def attach(self, container_id: str, network: Network, address: str) -> None:
-        """Connect a container at a new address, whether it was cut off before or not."""
+        """Connect a container at a new address, whether it was cut off before or not.
+
+        One whose port is published gets the same port again, and any address of the network.
+        """
         self.session_range()
         self.detach(container_id)
         with translated():
             try:
                 self._api.connect_container_to_network(
-                    container_id, self._networks[network], ipv4_address=address
+                    container_id,
+                    self._networks[network],
+                    ipv4_address=docker_reach.own_address(self._place, address),
                 )
             except APIError:
                 self._range = None  # perhaps the network is what is gone
@@ -222,7 +243,8 @@ class DockerEngine:
         known = self._range
         if known is None:
             with translated(), self._lock:
-                known = self._range = docker_networks.provided(self._api, self.realm)
+                provided = docker_networks.provided(self._api, self.realm, self._only)
+                known = self._range = provided
         return known
 
     def _update(self, container_id: str, limits: Mapping[str, int]) -> None:
@@ -234,6 +256,18 @@ class DockerEngine:
         except requests.HTTPError as error:
             create_api_error_from_http_exception(error)  # it raises
 
+    def _start(self, container: str, spec: ContainerSpec) -> None:
+        if self._place.elsewhere and not spec.as_root:
+            files = identity.archive(self._accounts(spec), spec)
+            self._api.put_archive(container, "/", files)
+        try:
+            self._api.start(container)
+        except APIError as error:
+            # A port that something else has is no fault of the engine, which says so by a 500.
+            if self._place.published_on:
+                raise refused(error) from error
+            raise
+
     def _create(self, spec: ContainerSpec) -> str:
         container: str = self._api.create_container(
             spec.image,
@@ -242,6 +276,7 @@ class DockerEngine:
             user="0:0" if spec.as_root else f"{spec.uid}:{spec.gid}",
             environment=dict(spec.environment),
             labels={**spec.labels, HOLDER: ""},  # an image's own label would hide the container
+            ports=[spec.port] if self._place.published_on else None,
             host_config=self._host_config(spec),
             networking_config=self._networking(spec),
             working_dir=None if spec.own_directory else spec.home_directory,
@@ -261,21 +296,24 @@ class DockerEngine:
             group_add=[] if spec.as_root else [str(gid) for gid in spec.gids],
             mounts=[
                 *self._identity(spec),
-                *([_mount(spec.home)] if spec.home else []),
-                *map(_bind, spec.volumes),
+                *([docker_mounts.home(spec.home)] if spec.home else []),
+                *map(docker_mounts.volume, spec.volumes),
             ],
-            tmpfs={} if spec.home or spec.as_root else {spec.home_directory: _own_directory(spec)},
+            tmpfs=docker_mounts.own_directory(spec),
             network_mode=self._networks[spec.network],
+            port_bindings=dict(docker_reach.published(self._place, spec)),
             dns=[_NO_RESOLVER] if spec.network == "none" else None,
             log_config={"Type": "json-file", "Config": {"max-size": "10m", "max-file": "2"}},
         )
 
     def _networking(self, spec: ContainerSpec) -> Any:
-        endpoint = EndpointConfig("1.41", ipv4_address=spec.address)
+        own = docker_reach.own_address(self._place, spec.address)
+        endpoint = EndpointConfig("1.41", ipv4_address=own)
         return NetworkingConfig({self._networks[spec.network]: endpoint})
 
     def _identity(self, spec: ContainerSpec) -> Sequence[Mount]:
-        if spec.as_root:  # it makes the user itself
+        # As root it makes the user itself; elsewhere no file of this machine can be mounted.
+        if spec.as_root or self._place.elsewhere:
             return ()
         return identity.mounts(self._accounts(spec), spec, self._directory)
 
@@ -298,7 +336,7 @@ class DockerEngine:
 
     def _own(self, spec: ContainerSpec, home: HomeMount) -> None:
         place = nowhere()
-        with self._holder(spec, _mount(home, place)) as holder:
+        with self._holder(spec, docker_mounts.home(home, place)) as holder:
             self._api.put_archive(holder, "/", identity.owned_directory(place, spec))
 
     @contextmanager
@@ -316,19 +354,15 @@ class DockerEngine:
             self._api.remove_container(holder, force=True, v=True)  # those without a name
 
     def _container(self, found: Mapping[str, Any]) -> Container:
+        address, port = docker_reach.found(self._place, self._networks.values(), found)
         return Container(
             id=found["Id"],
             running=found["State"] in ("running", "paused", "restarting"),
             started=found["State"] != "created",
             labels=found["Labels"],
-            address=self._address(found["NetworkSettings"]["Networks"]),
+            address=address,
+            port=port,
         )
-
-    def _address(self, found: Mapping[str, Any]) -> str:
-        none: Mapping[str, Any] = {}
-        on = next((found[name] for name in self._networks.values() if name in found), none)
-        configured = on.get("IPAMConfig") or {}
-        return configured.get("IPv4Address") or on.get("IPAddress") or ""
 
 
 def _check_owner(volume: Mapping[str, Any], owner: str) -> None:
@@ -343,26 +377,3 @@ def _check_owner(volume: Mapping[str, Any], owner: str) -> None:
             f"The home {volume['Name']} is that of {found}, who had the same uid.",
             "Set [auth] virtual_uids to numbers that were never given, and make the user anew.",
         )
-
-
-def _mount(home: HomeMount, place: str = WORKSPACE) -> Mount:
-    if home.is_volume:
-        # Without no_copy the image's own /workspace overwrites owner and mode of an empty volume.
-        return Mount(place, home.source, type="volume", no_copy=True)
-    return _bound(home.source, place, read_only=False)
-
-
-def _bind(volume: Volume) -> Mount:
-    return _bound(volume.source, volume.target, read_only=volume.mode == "ro")
-
-
-def _bound(source: str, target: str, *, read_only: bool) -> Mount:
-    """Mount what is there: the engine makes no source, and nothing mounted inside comes out."""
-    mount = Mount(target, source, type="bind", read_only=read_only, propagation="rprivate")
-    if read_only:  # engines before 25.0 would let what is mounted below the source be written
-        mount["BindOptions"]["NonRecursive"] = True
-    return mount
-
-
-def _own_directory(spec: ContainerSpec) -> str:
-    return f"uid={spec.uid},gid={spec.gid},mode=0700,nosuid,nodev,exec"

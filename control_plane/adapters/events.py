@@ -28,6 +28,7 @@ class EventHub:
         self._kept: deque[Event] = deque(maxlen=_KEPT)
         self._listeners: set[asyncio.Queue[Event | None]] = set()
         self._lock = threading.Lock()
+        self._is_closed = False
 
     def tell(self, session: Session, message: str) -> Event:
         """Tell everyone who listens; safe from any thread, never blocks."""
@@ -56,7 +57,10 @@ class EventHub:
     def subscribe(self) -> asyncio.Queue[Event | None]:
         """Return a queue that gets what is told from now on; None means that it ends."""
         queue: asyncio.Queue[Event | None] = asyncio.Queue(_UNREAD)
-        self._listeners.add(queue)
+        if self._is_closed:
+            queue.put_nowait(None)
+        else:
+            self._listeners.add(queue)
         return queue
 
     def unsubscribe(self, queue: asyncio.Queue[Event | None]) -> None:
@@ -64,7 +68,8 @@ class EventHub:
         self._listeners.discard(queue)
 
     def close(self) -> None:
-        """End every stream, so that a graceful shutdown is not held back."""
+        """End every stream, and each that begins from now on: none holds a shutdown back."""
+        self._is_closed = True
         for queue in list(self._listeners):
             self._end(queue)
 

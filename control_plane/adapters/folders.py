@@ -11,6 +11,7 @@ from pathlib import Path
 
 from control_plane.domain.entities import Volume
 from control_plane.domain.names import shown
+from control_plane.domain.reach import VOLUME
 from control_plane.errors import FieldError, InvalidError
 
 # What would give a container the host, the engine or the portal.
@@ -47,6 +48,15 @@ class HostFolders:
             return f"would open {kept[0]} to the container"
         is_plain = (source.is_dir() or source.is_file()) and ":" not in str(source)
         return "" if is_plain else "is neither a directory nor a file"
+
+
+class FoldersElsewhere:
+    """No source at all: the engine is on a machine that has none of them."""
+
+    def resolved(self, volume: Volume) -> Volume:
+        """Raise InvalidError."""
+        problem = FieldError("volumes", f"{shown(volume.source)} {VOLUME}")
+        raise InvalidError("A volume is refused.", [problem])
 
 
 def _lies_in(path: Path, directory: Path) -> bool:

@@ -44,14 +44,21 @@ def mounts(accounts: Accounts, spec: ContainerSpec, directory: Path) -> list[Mou
     A file is named by its content and kept: sessions of the same user and image share it. To copy
     the files into the container instead costs the engine a sixth of a whole start.
     """
-    files = {
-        "/etc/passwd": _passwd(accounts.passwd, spec),
-        "/etc/group": _group(accounts.group, spec),
-    }
     return [
-        Mount(target, str(_kept(directory, lines)), type="bind", read_only=True)
-        for target, lines in files.items()
+        Mount(target, str(_kept(directory, content)), type="bind", read_only=True)
+        for target, content in _files(accounts, spec).items()
     ]
+
+
+def archive(accounts: Accounts, spec: ContainerSpec) -> bytes:
+    """Return a tar of both files with the spec's user in them, to be unpacked in the root."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as tar:
+        for target, content in _files(accounts, spec).items():
+            entry = tarfile.TarInfo(target.lstrip("/"))
+            entry.size, entry.mode = len(content), 0o644
+            tar.addfile(entry, io.BytesIO(content))
+    return out.getvalue()
 
 
 def owned_directory(path: str, spec: ContainerSpec) -> bytes:
@@ -60,6 +67,14 @@ def owned_directory(path: str, spec: ContainerSpec) -> bytes:
     with tarfile.open(fileobj=out, mode="w") as tar:
         _add_directory(tar, path, spec)
     return out.getvalue()
+
+
+def _files(accounts: Accounts, spec: ContainerSpec) -> dict[str, bytes]:
+    texts = {
+        "/etc/passwd": _passwd(accounts.passwd, spec),
+        "/etc/group": _group(accounts.group, spec),
+    }
+    return {name: "".join(f"{one}\n" for one in lines).encode() for name, lines in texts.items()}
 
 
 def _passwd(lines: tuple[str, ...], spec: ContainerSpec) -> list[str]:
@@ -108,8 +123,7 @@ def _is_file(api: Any, container: str, path: str) -> bool:
     return not found["mode"] & _IS_ODD
 
 
-def _kept(directory: Path, lines: list[str]) -> Path:
-    content = "".join(f"{line}\n" for line in lines).encode()
+def _kept(directory: Path, content: bytes) -> Path:
     path = directory / hashlib.sha256(content).hexdigest()
     if not path.exists():
         directory.mkdir(mode=0o700, exist_ok=True)

@@ -7,7 +7,6 @@ the last that has; at most `Pace.most` generations of workers drain because of u
 import fcntl
 import logging
 import os
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,19 +15,17 @@ from ipaddress import IPv4Network
 from pathlib import Path
 
 from control_plane.adapters import nginx_processes as processes
-from control_plane.adapters import nginx_spool, nginx_status
+from control_plane.adapters import nginx_says, nginx_spool, nginx_status
 from control_plane.adapters.nginx_status import Status, digest, replace_file, uptime
 from control_plane.domain import routes
 from control_plane.errors import GatewayError
 
 log = logging.getLogger(__name__)
 
-_TEST_SECONDS = 60
 _RELOAD_SECONDS = 3.0
 _LOOK_SECONDS = 0.02
 # A reload of someone else's may have read the file just before we changed it.
 _DOUBT = 2.0
-_SHOWN = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +111,7 @@ def _install(places: Places, network: IPv4Network, before: Status, content: byte
 
 def _try(places: Places, status: Status, text: bytes, good: bytes) -> Status:
     replace_file(places.installed, text)
-    error = _test(places)
+    error = nginx_says.refusal(places.nginx, places.config)
     if error:
         replace_file(places.installed, good)
         return replace(status, error=error, installed=digest(good))
@@ -124,19 +121,6 @@ def _try(places: Places, status: Status, text: bytes, good: bytes) -> Status:
     now = uptime()
     waiting = status.waiting_since if status.waiting_since is not None else now
     return replace(status, changed_at=now, waiting_since=waiting)
-
-
-def _test(places: Places) -> str:
-    """Return what nginx says against its configuration; nothing when it takes it."""
-    command = [places.nginx, "-t", "-q", "-e", "stderr", "-c", str(places.config)]
-    try:
-        done = subprocess.run(  # noqa: S603  fixed words and paths of the operator's
-            command, capture_output=True, timeout=_TEST_SECONDS, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return f"nginx -t: {error}"
-    said = done.stderr.decode("utf-8", "replace").strip()[-_SHOWN:]
-    return (said or f"nginx -t: exit {done.returncode}") if done.returncode else ""
 
 
 def _reload_when_due(places: Places, status: Status, pace: Pace) -> Status:

@@ -17,7 +17,7 @@ from control_plane.errors import GatewayError
 
 # From here on http2 is a directive of the server, before it was a word of `listen`.
 _HTTP2_DIRECTIVE = (1, 25, 1)
-_PREFIXES = range(8, 31)
+_PREFIXES = (*range(8, 31), 32)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +41,13 @@ class NginxSite:
     redirect_listen: tuple[str, ...] = ()
     hsts_seconds: int = 0
     signin_rate: str = "2r/s"
+    tls_protocols: str = "TLSv1.2 TLSv1.3"
+    listen_options: str = "so_keepalive=5m:30s:4"
+    header_buffers: str = "4 16k"
+    upload_limit: str = "0"
+    trusted_proxies: tuple[str, ...] = ()
+    acme_webroot: str = ""
+    map_hash: bool = True
     # The rest is for nginx.conf, the trial's own.
     pid: Path = Path("/run/nginx.pid")
     temporary: Path = Path("/var/lib/nginx")
@@ -91,4 +98,4 @@ def _check_range(text: str) -> None:
     except ValueError as error:
         raise GatewayError(f"session_range: {error}") from error
     if network.prefixlen not in _PREFIXES:
-        raise GatewayError(f"session_range: {text} is not between /8 and /30")
+        raise GatewayError(f"session_range: {text} is neither between /8 and /30 nor one address")

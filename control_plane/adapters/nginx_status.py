@@ -57,12 +57,12 @@ def write(path: Path, status: Status) -> None:
     replace_file(path, json.dumps(asdict(status), indent=1).encode() + b"\n")
 
 
-def replace_file(path: Path, content: bytes) -> None:
-    """Put a world-readable file in place in one step."""
+def replace_file(path: Path, content: bytes, mode: int = 0o644) -> None:
+    """Put a file in place in one step; nobody whom the mode keeps out ever sees it."""
     fresh = path.with_name(f".{path.name}.new")
     fresh.unlink(missing_ok=True)
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644)
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
     with os.fdopen(descriptor, "wb") as file:
-        os.fchmod(descriptor, 0o644)
+        os.fchmod(descriptor, mode)
         file.write(content)
     fresh.replace(path)

@@ -103,10 +103,11 @@ class PeeweeRecords:
         with self._database.writing() as db:
             return delete(db, SessionRow, old) + delete(db, TokenRow, expired)
 
-    def addresses_ended_since(self, since: datetime) -> Sequence[str]:
-        """Return the addresses of the sessions that ended after `since`."""
-        query = SessionRow.select(SessionRow.address).where(SessionRow.ended_at > since).distinct()
-        return sorted(row.address for row in self._rows(query))
+    def places_ended_since(self, since: datetime) -> Sequence[tuple[str, int]]:
+        """Return the address and port of each session that ended after `since`."""
+        query = SessionRow.select(SessionRow.address, SessionRow.port)
+        found = self._rows(query.where(SessionRow.ended_at > since).distinct())
+        return sorted((row.address, row.port) for row in found)
 
     def cursor(self, name: str) -> int:
         """Return a named counter; 0 before it was ever set."""

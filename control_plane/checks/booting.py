@@ -18,6 +18,7 @@ from tempfile import TemporaryDirectory
 from control_plane.adapters import readiness
 from control_plane.adapters.application_client import ApplicationClient
 from control_plane.adapters.docker_inside import DockerInside
+from control_plane.adapters.docker_place import EnginePlace
 from control_plane.adapters.engine import DockerEngine
 from control_plane.domain import containers, labels
 from control_plane.domain.entities import Application, Image, Person, Policy, Session, State
@@ -97,13 +98,13 @@ class Waited:
 
 
 @contextmanager
-def realm(host: str | None) -> Iterator[Realm]:
-    """Give a realm of the engine at `host`; in the end all that bears its name is removed."""
+def realm(place: EnginePlace) -> Iterator[Realm]:
+    """Give a realm of the engine at that place; in the end all that bears its name is removed."""
     name = f"check-{secrets.token_hex(4)}"
     with (
         TemporaryDirectory(prefix=f"remoteapp-{name}-") as directory,
-        closing(DockerEngine(name, host, directory=Path(directory))) as engine,
-        closing(DockerInside(name, host)) as inside,
+        closing(DockerEngine(name, place, directory=Path(directory))) as engine,
+        closing(DockerInside(name, place)) as inside,
     ):
         _check_is_there(engine)
         try:

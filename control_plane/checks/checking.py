@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 
+from control_plane.adapters.docker_place import EnginePlace
 from control_plane.checks import application as running
 from control_plane.checks import declared, desktop, inside, serving
 from control_plane.checks.advice import Clues
@@ -28,13 +29,13 @@ _KILLED = 137
 _TAIL = 20  # lines
 
 
-def check(application: Application, terms: Terms, host: str | None, tell: Tell) -> Report:
-    """Boot the application's image on the engine at `host` and judge it.
+def check(application: Application, terms: Terms, place: EnginePlace, tell: Tell) -> Report:
+    """Boot the application's image on this machine's engine and judge it.
 
     `tell` takes a sentence on what is waited for.
     StartError when it is not there, EngineUnavailableError when the engine is away.
     """
-    with realm(host) as where:
+    with realm(place) as where:
         try:
             image = where.engine.image(application.image)
         except ImageMissingError as error:

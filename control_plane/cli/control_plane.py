@@ -7,7 +7,19 @@ import click
 from control_plane import __version__
 from control_plane.cli.exits import Commands
 
-VERBS = ("image", "import-simphony", "routes", "serve", "trial")
+VERBS = (
+    "backup",
+    "certificate",
+    "doctor",
+    "image",
+    "import-simphony",
+    "reconcile",
+    "restore",
+    "routes",
+    "serve",
+    "sessions",
+    "trial",
+)
 
 
 class _Verbs(Commands):

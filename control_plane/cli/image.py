@@ -27,6 +27,8 @@ from control_plane.checks.report import Point, Report, Result
 from control_plane.cli.flags import application_fields, serving_flags
 from control_plane.domain import applications
 from control_plane.domain.names import shown
+from control_plane.errors import NotSupportedError
+from control_plane.installed import engine_place
 from control_plane.settings import Settings
 
 _PIPED = 120  # columns, where there is no window
@@ -75,9 +77,14 @@ def check(
     application = applications.parse({"image": name, **application_fields(fields)})
     found = _settings()
     limits, engine = found.limits, found.engine
+    place = engine_place(found)
+    if place.elsewhere:
+        raise NotSupportedError(
+            f"The engine is on another machine: {place.host}.", "Check the image there."
+        )
     terms = Terms(start_timeout or engine.start_timeout, limits.memory, limits.cpus, limits.pids)
     with _ending_in_order():
-        report = checked(application, terms, engine.host or None, _tell)
+        report = checked(application, terms, place, _tell)
     click.echo(render(report, as_json=as_json))
     ctx.exit(1 if report.failed else 0)
 

@@ -72,7 +72,7 @@ def grant(  # noqa: PLR0913 - whom, of what
     made = administration.grant(books, actor(), grantee, application.id, allowed)
     click.echo(made.id)
     bars = labels.problems(found) if found else ()
-    caution([*bars, *cautions.of_policy(allowed, application, found)])
+    caution([*bars, *cautions.of_policy(allowed, application, found, books.site.reach)])
 
 
 @click.command()

@@ -95,11 +95,12 @@ def must_know_realm(ctx: click.Context) -> None:
 def check_image(ctx: click.Context, image: str) -> Image:
     """Return the image; raise unless the engine has it."""
     # The SDK takes longer to load than most verbs take to run.
+    from control_plane import installed  # noqa: PLC0415
     from control_plane.adapters.engine import DockerEngine  # noqa: PLC0415
 
-    host = _settings(ctx).engine.host
+    place = installed.engine_place(_settings(ctx))
     try:
-        return DockerEngine(KEEPER, host or None, timeout=10).image(image)
+        return DockerEngine(KEEPER, place, timeout=10).image(image)
     except ImageMissingError as error:
         raise ControlPlaneError(
             f"The engine does not have the image {shown(image)}.",

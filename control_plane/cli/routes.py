@@ -33,7 +33,14 @@ def routes() -> None:
 @click.option("--pid", type=_FILE, default="/run/nginx.pid", show_default=True)
 @click.option("--nginx-config", type=_FILE, default="/etc/nginx/nginx.conf", show_default=True)
 @click.option("--nginx", default="/usr/sbin/nginx", show_default=True, help="The program.")
-@click.option("--range", "network", type=IPv4Network, required=True, help="The session network.")
+@click.option(
+    *("--range", "network"),
+    type=IPv4Network,
+    envvar="SESSION_RANGE",
+    show_envvar=True,
+    required=True,
+    help="The session network, or the address of published ports.",
+)
 @click.option("--owner-uid", type=int, help="Whose spool it is. [default: remoteapp's]")
 def install(  # noqa: PLR0913  one argument an option
     *,

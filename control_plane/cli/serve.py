@@ -5,12 +5,14 @@ import logging
 import os
 import socket
 import sys
+from pathlib import Path
 from types import FrameType
 
 import click
 import uvicorn
 
 from control_plane import plane, settings
+from control_plane.adapters.service_manager import ServiceManager
 from control_plane.domain.ports import Plane
 from control_plane.errors import ControlPlaneError
 from control_plane.web import lifespan
@@ -18,6 +20,7 @@ from control_plane.web.app import create
 
 _FIRST_DESCRIPTOR = 3
 _GRACE_SECONDS = 5
+_LAST_REQUESTS_SECONDS = 0.5
 # Longer than nginx keeps a connection to us, so that it is never we who close one it is using.
 _KEEP_ALIVE_SECONDS = 75
 
@@ -27,12 +30,15 @@ def serve() -> None:
     """Serve the portal behind nginx, on the socket passed by systemd."""
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(message)s")
     found = settings.load()
-    settings.secret()
-    serve_with(lambda loop: plane.open_plane(found, loop))
+    secret = settings.secret()
+    serve_with(lambda loop: plane.open_plane(found, loop, secret), found.boot_marker)
 
 
-def serve_with(opened: lifespan.Opened) -> None:
-    """Serve until SIGTERM or SIGINT, with the plane that `opened` returns."""
+def serve_with(opened: lifespan.Opened, marker: Path | None = None) -> None:
+    """Serve until SIGTERM or SIGINT, with the plane that `opened` returns.
+
+    `marker` is a file that a restart of the host removes.
+    """
     planes: list[Plane] = []
     refusals: list[ControlPlaneError] = []
 
@@ -45,7 +51,7 @@ def serve_with(opened: lifespan.Opened) -> None:
         return planes[0]
 
     config = uvicorn.Config(
-        create(lifespan.of(keep)),
+        create(lifespan.of(keep, marker)),
         access_log=False,
         lifespan="on",
         log_config=None,
@@ -61,16 +67,38 @@ def serve_with(opened: lifespan.Opened) -> None:
 
 
 class _Server(uvicorn.Server):
-    """Ends the event streams first: they would hold a graceful shutdown back."""
+    """Ends without an error for anybody, and tells the service manager how it is."""
 
     def __init__(self, config: uvicorn.Config, planes: list[Plane]) -> None:
         super().__init__(config)
         self._planes = planes
+        self._manager = ServiceManager()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         super().handle_exit(sig, frame)
         for one in self._planes:
-            one.events.close()
+            one.events.close()  # streams would hold a graceful shutdown back
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._manager.ready()
+
+    async def on_tick(self, counter: int) -> bool:
+        self._manager.alive()  # from the loop itself: one that hangs is noticed
+        return await super().on_tick(counter)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Answer what nginx has sent already on connections that are open, and bid it close them.
+
+        Closed at once, a connection may take a request with it that nginx has just written, and
+        nginx sends no POST twice. New connections wait in the socket for the next process.
+        """
+        self._manager.stopping()
+        self.server_state.default_headers.append((b"connection", b"close"))
+        for server in self.servers:
+            server.close()
+        await asyncio.sleep(_LAST_REQUESTS_SECONDS)
+        await super().shutdown(sockets)
 
 
 def _inherited_socket() -> socket.socket:

@@ -3,8 +3,9 @@
 Invariant: a caution refuses nothing.
 """
 
-from control_plane.domain import containers, labels
+from control_plane.domain import containers, labels, reach
 from control_plane.domain.entities import Application, Image, Policy
+from control_plane.domain.reach import Reach
 
 APART = "It keeps its files at /workspace, apart from your other files."
 _LEGACY_HOME = (
@@ -53,10 +54,13 @@ def for_user(application: Application, policy: Policy, image: Image | None) -> l
     return found
 
 
-def of_policy(policy: Policy, application: Application, image: Image | None) -> list[str]:
+def of_policy(
+    policy: Policy, application: Application, image: Image | None, engine: Reach
+) -> list[str]:
     """Return sentences on what a grant lifts, or cannot give; None: nobody has the image."""
+    barred = reach.cautions(engine, policy)
     if not policy.legacy_home:
         refusal = containers.refused_mounts(application, policy, image) if image else ""
-        return [refusal] if refusal else []
+        return [*barred, refusal] if refusal else barred
     needed = image is None or containers.runs_as_root(application, image)
-    return [_LEGACY_HOME if needed else _LEGACY_HOME_ALONE]
+    return [*barred, _LEGACY_HOME if needed else _LEGACY_HOME_ALONE]

@@ -35,6 +35,8 @@ class ContainerSpec:
     """Everything the engine needs for one container; `memory` is in bytes.
 
     `environment` may hold a secret, so it stands in no message. A volume's source is resolved.
+    `port` is what it serves; it is reached at `address`, or where its engine publishes ports at
+    `published_port` of that address.
     `as_root`: it starts as root with ROOT_CAPABILITIES, where it likes (`home_directory` is empty),
     and the other numbers say for whom. `own_directory`: it starts where the image says, for the
     entry point of a foreign image may name its files from there, and in the home otherwise.
@@ -56,6 +58,8 @@ class ContainerSpec:
     volumes: tuple[Volume, ...]
     network: Network
     address: str
+    port: int
+    published_port: int
     memory: int
     cpus: float
     pids: int
@@ -161,6 +165,8 @@ def spec(  # noqa: PLR0913 - the six things a container is made of
         volumes=policy.volumes,
         network=policy.network or "internet",
         address=session.address,
+        port=port_of(application, image),
+        published_port=session.port,
         memory=policy.memory or 0,
         cpus=policy.cpus or 0.0,
         pids=policy.pids or 0,

@@ -182,6 +182,7 @@ class Failure:
 class Session:
     """One running application of one user; `id` is 32 hex digits and never an authorisation.
 
+    `address` and `port` are where nginx finds it: the container's own, or a published port.
     `policy` is what it was started under, complete and without the licence; None where only a
     container's labels told of it. `cut_off`: it computes on and nobody may enter. `strip_path`:
     the application sees the path below the session's.

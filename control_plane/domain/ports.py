@@ -5,7 +5,7 @@ stores stand in `stores`, long work in `jobs`.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
@@ -15,19 +15,25 @@ from control_plane.domain.containers import ContainerSpec
 from control_plane.domain.entities import Grant, Image, Network, Person, Sample, Volume
 from control_plane.domain.jobs import Events, Jobs
 from control_plane.domain.providers import Provider
+from control_plane.domain.reach import Reach
 from control_plane.domain.routes import Route
 from control_plane.domain.stores import Accounting, Records, Stores
 
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """What the engine says of one container of this realm."""
+    """What the engine says of one container of this realm.
+
+    `address` is empty where it cannot be reached; `port` is the one that is published there, 0
+    where its own ports are reached.
+    """
 
     id: str
     running: bool
     started: bool
     labels: Mapping[str, str]
     address: str
+    port: int = 0
 
 
 class Engine(Protocol):
@@ -37,10 +43,16 @@ class Engine(Protocol):
         """Raise EngineUnavailableError when the engine does not answer."""
 
     def session_range(self) -> str:
-        """Make the session networks if they lack; return what holds them: 10.213.0.0/20."""
+        """Make the session networks if they lack; return what holds every session's address.
+
+        That is a range such as 10.213.0.0/20, or the one address that all ports are published on.
+        """
 
     def range_of(self, network: Network) -> str:
-        """Return the part of the session range that the sessions on this network get."""
+        """Return the part of the session range that the sessions on this network get.
+
+        One address alone means that sessions differ by their ports, and not by their addresses.
+        """
 
     def image(self, name: str) -> Image:
         """Return what the engine knows of an image; ImageMissingError."""
@@ -71,7 +83,7 @@ class Engine(Protocol):
         """Cut a running container off its session network; cut off already is no error."""
 
     def attach(self, container_id: str, network: Network, address: str) -> None:
-        """Connect a container that was cut off at a new address."""
+        """Connect a container that was cut off at a new address, or at its port again."""
 
     def sample(self, container_id: str) -> Sample | None:
         """Return what a container has used; None when it has ended or is gone."""
@@ -153,6 +165,13 @@ class Gateway(Protocol):
         """Raise GatewayError when the last hand-over was not taken, or was taken with faults."""
 
 
+class Disk(Protocol):
+    """Where the state is written."""
+
+    def check(self) -> None:
+        """Raise StoreUnavailableError when nothing can be written, or too little room is left."""
+
+
 class Passwords(Protocol):
     """How people prove who they are."""
 
@@ -211,7 +230,8 @@ class Site:
     """What one installation is: its slice of the engine, its address, its rules.
 
     `demo` are grants from the settings for everyone who signs in and has an identity here.
-    `archives` is where the homes of those who left are kept.
+    `archives` is where the homes of those who left are kept. `reach` is what the engine's own
+    place bars.
     """
 
     realm: str
@@ -224,6 +244,7 @@ class Site:
     auto_create_users: bool = False
     demo: tuple[Grant, ...] = ()
     archives: Path = Path("/var/lib/remoteapp/backups/homes")
+    reach: Reach = field(default_factory=Reach)
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,6 +272,7 @@ class Plane:
     accounting: Accounting
     records: Records
     stores: Stores
+    disk: Disk
     engine: Engine
     library: Library
     homes: Homes

@@ -1,5 +1,8 @@
 """Where nginx finds a running session: as data, as the lines handed over, as nginx's own text.
 
+A session has an address of the session network to itself; or, where the engine publishes ports, a
+port of one address: then the "network" is that one address (a /32).
+
 Invariant: nginx's text is made of parsed routes alone, so nothing but session ids and addresses of
 the session network can ever stand in it, whoever wrote the lines.
 """
@@ -14,6 +17,8 @@ _LINE = re.compile(
     rf"(?P<id>[0-9a-f]{{32}}) (?P<address>(?:{_OCTET}\.){{3}}{_OCTET}):(?P<port>[1-9][0-9]{{0,4}})"
 )
 _LAST_PORT = 65535
+# What an engine publishes the ports of its containers as, where it has one address for all.
+PUBLISHED = range(20000, 30000)
 _SHOWN = 80
 
 _HEAD = """\
@@ -58,6 +63,8 @@ def parse(line: str, network: IPv4Network) -> Route:
         raise ValueError("the port is above 65535")
     if not admits(network, match["address"]):
         raise ValueError(f"the address is no session's in {network}")
+    if is_one_address(network) and int(match["port"]) not in PUBLISHED:
+        raise ValueError(f"the port is not from {PUBLISHED[0]} to {PUBLISHED[-1]}")
     return Route(match["id"], match["address"], int(match["port"]))
 
 
@@ -75,13 +82,21 @@ def read(text: str, network: IPv4Network) -> tuple[Sequence[Route], Sequence[str
 def admits(network: IPv4Network, address: str) -> bool:
     """Whether that is an address a session can have.
 
-    The network's own, the first (the engine's gateway, which is the host) and the last are none.
+    The network's own, the first (the engine's gateway, which is the host) and the last are none,
+    unless the network is one address.
     """
     try:
         place = int(IPv4Address(address)) - int(network.network_address)
     except ValueError:
         return False
+    if is_one_address(network):
+        return place == 0
     return 1 < place < network.num_addresses - 1
+
+
+def is_one_address(network: IPv4Network) -> bool:
+    """Whether sessions differ by their ports alone."""
+    return network.num_addresses == 1
 
 
 def nginx_text(routes: Iterable[Route]) -> str:

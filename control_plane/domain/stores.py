@@ -151,8 +151,8 @@ class Records(Protocol):
         Return how many records went; the ledger stays.
         """
 
-    def addresses_ended_since(self, since: datetime) -> Sequence[str]:
-        """Return the addresses of the sessions that ended after `since`."""
+    def places_ended_since(self, since: datetime) -> Sequence[tuple[str, int]]:
+        """Return the address and port of each session that ended after `since`."""
 
     def cursor(self, name: str) -> int:
         """Return a named counter; 0 before it was ever set."""

@@ -18,6 +18,7 @@ class PortalOptions:
     `serve` is how the control plane is started: its own command, or what stands in for it.
     `settings` are lines for the settings file besides realm and address, by section: `{"limits":
     {"cpus": 1}}`. `restart`: whether what dies is started again. `signin_rate` is nginx's.
+    `session_range` is what holds the sessions' addresses; empty: what the engine here says.
     """
 
     directory: Path
@@ -28,6 +29,7 @@ class PortalOptions:
     restart: bool = True
     signin_rate: str = "2r/s"
     serve: tuple[str, ...] = ()
+    session_range: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,11 @@ class Places:
     def routes_status(self) -> Path:
         """What the routes one-shot reports; beyond the reach of the control plane."""
         return self.run / "routes-status.json"
+
+    @property
+    def boot_marker(self) -> Path:
+        """Says that the host has not restarted: a trial ends its own sessions when it starts."""
+        return self.run / "booted"
 
     @property
     def socket(self) -> Path:

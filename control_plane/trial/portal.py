@@ -18,13 +18,15 @@ from typing import Self
 
 import httpx
 
+from control_plane.adapters import certificates
 from control_plane.adapters.engine import DockerEngine
-from control_plane.trial import certificate, gateway, leftovers, processes
+from control_plane.trial import gateway, leftovers, processes
 from control_plane.trial.account import Account, environment, worker_gid
 from control_plane.trial.places import Places, PortalOptions, command
 from control_plane.trial.spool import SpoolWatch
 from control_plane.trial.supervised import Command, Supervised, failed
 
+_NAMES = ("localhost", "127.0.0.1", "::1")
 _READY_SECONDS = 30.0
 _POLL = 0.05
 _BACKLOG = 1024
@@ -64,7 +66,7 @@ class Portal:
         _make_directories(self.places, self.options.account)
         self.places.settings.write_text(_settings_text(self.options, self.url))
         _make_secret(self.places.credentials / "secret", self.options.account)
-        certificate.provided(self.places.certificates)
+        certificates.provided(self.places.certificates, _NAMES, "Remoteapp trial authority")
 
     def start(self) -> None:
         """Start everything and wait until it answers; on an error nothing is left."""
@@ -120,9 +122,10 @@ class Portal:
         places, options = self.places, self.options
         undo.callback(shutil.rmtree, places.run, ignore_errors=True)
         places.run.mkdir(mode=0o755)
+        places.boot_marker.touch()
         undo.callback(leftovers.sweep, options.realm)
-        session_range = DockerEngine(options.realm).session_range()
-        listener = undo.enter_context(_listener(places.socket, options.account))
+        session_range = options.session_range or DockerEngine(options.realm).session_range()
+        listener = undo.enter_context(listening(places.socket, options.account))
         self._control_plane = self._supervised(_control_plane(places, options, listener))
         self._nginx = self._supervised(gateway.nginx(places, self.url, options, session_range))
         spool = SpoolWatch(
@@ -160,6 +163,16 @@ def mend(run: Path) -> None:
     shutil.rmtree(run, ignore_errors=True)
 
 
+def listening(path: Path, account: Account) -> socket.socket:
+    """Bind what outlives every restart of the control plane, so that none refuses a request."""
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(path))
+    path.chmod(0o660)
+    os.chown(path, account.uid, worker_gid())
+    listener.listen(_BACKLOG)
+    return listener
+
+
 def _is_ready(client: httpx.Client) -> bool:
     try:
         return client.get("/readyz").status_code == httpx.codes.OK
@@ -175,6 +188,7 @@ def _control_plane(places: Places, options: PortalOptions, listener: socket.sock
         environment=environment(
             REMOTEAPP_SETTINGS=str(places.settings),
             STATE_DIRECTORY=str(places.state),
+            RUNTIME_DIRECTORY=str(places.run),
             ROUTES_STATUS=str(places.routes_status),
             CREDENTIALS_DIRECTORY=str(places.credentials),
             HOME=str(places.state),
@@ -182,16 +196,6 @@ def _control_plane(places: Places, options: PortalOptions, listener: socket.sock
         account=options.account,
         listener=listener,
     )
-
-
-def _listener(path: Path, account: Account) -> socket.socket:
-    """Bind what outlives every restart of the control plane, so that none refuses a request."""
-    listener = socket.socket(socket.AF_UNIX)
-    listener.bind(str(path))
-    os.chown(path, account.uid, worker_gid())
-    path.chmod(0o660)
-    listener.listen(_BACKLOG)
-    return listener
 
 
 def _make_directories(places: Places, account: Account) -> None:

@@ -333,5 +333,5 @@ def _grant(call: Call, grant: Grant, images: Mapping[str, Image] | None) -> sche
         image=grant.application.image,
         policy=schemas.StoredPolicyAnswer.model_validate(render.policy_fields(grant.policy)),
         problem=catalogue.refused(call.plane, grant, image),
-        warnings=cautions.of_policy(grant.policy, grant.application, image),
+        warnings=cautions.of_policy(grant.policy, grant.application, image, call.plane.site.reach),
     )

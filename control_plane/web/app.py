@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Lifespan
 
+from control_plane import operators
 from control_plane.errors import ControlPlaneError
 from control_plane.web import (
     admin,
@@ -27,6 +28,7 @@ from control_plane.web import (
     gate,
     health,
     openapi,
+    operator,
     pages,
     schemas,
     signing_in,
@@ -117,6 +119,8 @@ PAGES: Sequence[BaseRoute] = (
     Route("/readyz", health.readyz, methods=["GET"]),
     Route("/internal/authorise", authorise, methods=["GET"]),
     Route("/internal/away", away, methods=["GET"]),
+    Route(operators.STOP_SESSIONS, operator.stop_sessions, methods=["POST"]),
+    Route(operators.RECONCILE, operator.reconcile, methods=["POST"]),
     Mount("/static", StaticFiles(directory=str(files("control_plane.web") / "static"))),
 )
 # fmt: on

@@ -39,6 +39,7 @@ _TOO_LARGE = f"The body is larger than {LARGEST_BODY} bytes."
 REFUSAL_SECONDS = 1.0
 
 T = TypeVar("T")
+M = TypeVar("M", bound=BaseModel)
 Handler = Callable[[Request], Awaitable[Response]]
 
 
@@ -96,6 +97,29 @@ async def proved(request: Request, prove: Callable[[], T]) -> T:
         raise
 
 
+def checked(model: type[M], content: Any, message: str) -> M:
+    """Return parsed JSON, or a query, as a value of the model; InvalidError names bad fields."""
+    if found := strict_json.unstorable(content):
+        raise InvalidError(message, found)
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        raise InvalidError(message, [_problem(one) for one in error.errors()]) from None
+
+
+async def read_body(request: Request) -> bytes:
+    """Return a body of a bounded size; TooLargeError."""
+    declared = request.headers.get("content-length", "")
+    content = bytearray()
+    if declared.isdecimal() and float(declared) > LARGEST_BODY:
+        raise TooLargeError(_TOO_LARGE)
+    async for chunk in request.stream():
+        content += chunk
+        if len(content) > LARGEST_BODY:
+            raise TooLargeError(_TOO_LARGE)
+    return bytes(content)
+
+
 async def _call(operation: Operation, request: Request) -> Call:
     caller = await _caller(operation, request)
     if operation.scope and operation.scope not in caller.scopes:
@@ -147,7 +171,7 @@ def _path(request: Request) -> Mapping[str, str]:
 def _query(operation: Operation, request: Request) -> BaseModel | None:
     if operation.query is None:
         return None
-    return _checked(operation.query, dict(request.query_params), "The query has bad fields.")
+    return checked(operation.query, dict(request.query_params), "The query has bad fields.")
 
 
 async def _body(operation: Operation, request: Request) -> Any:
@@ -158,34 +182,13 @@ async def _body(operation: Operation, request: Request) -> Any:
     if operation.body is None:
         return None
     _must_be("application/json", media)
-    content = strict_json.parse(await _read(request))
-    return _checked(operation.body, content, "The body has bad fields.")
+    content = strict_json.parse(await read_body(request))
+    return checked(operation.body, content, "The body has bad fields.")
 
 
 def _must_be(wanted: str, media: str) -> None:
     if media != wanted:
         raise NotJsonError(f"The body must be {wanted}.")
-
-
-def _checked(model: type[BaseModel], content: Any, message: str) -> BaseModel:
-    if found := strict_json.unstorable(content):
-        raise InvalidError(message, found)
-    try:
-        return model.model_validate(content)
-    except ValidationError as error:
-        raise InvalidError(message, [_problem(one) for one in error.errors()]) from None
-
-
-async def _read(request: Request) -> bytes:
-    declared = request.headers.get("content-length", "")
-    content = bytearray()
-    if declared.isdecimal() and float(declared) > LARGEST_BODY:
-        raise TooLargeError(_TOO_LARGE)
-    async for chunk in request.stream():
-        content += chunk
-        if len(content) > LARGEST_BODY:
-            raise TooLargeError(_TOO_LARGE)
-    return bytes(content)
 
 
 def _problem(error: Any) -> FieldError:

@@ -26,6 +26,7 @@ async def readyz(request: Request) -> Response:
 
 async def _readiness(plane: Plane) -> Response:
     parts = {
+        "disk": plane.disk.check,
         "database": plane.stores.check,
         "engine": plane.engine.check,
         "routes": plane.gateway.check,

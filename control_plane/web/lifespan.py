@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.types import Lifespan
@@ -29,8 +30,11 @@ _OVERLAP = timedelta(seconds=2)
 _SIGN_INS_AT_ONCE = 4
 
 
-def of(opened: Opened) -> Lifespan[Starlette]:
-    """Return the lifespan that opens the plane with `opened`."""
+def of(opened: Opened, marker: Path | None = None) -> Lifespan[Starlette]:
+    """Return the lifespan that opens the plane with `opened`.
+
+    `marker` is a file that lies there from the first start on until the host restarts.
+    """
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -40,7 +44,7 @@ def of(opened: Opened) -> Lifespan[Starlette]:
         app.state.plane = plane
         app.state.signing_in = ThreadPoolExecutor(_SIGN_INS_AT_ONCE, "sign-in")
         stopping = threading.Event()
-        for work, pause in _background(plane):
+        for work, pause in _background(plane, marker):
             arguments = (work, pause, stopping)
             threading.Thread(target=_again_and_again, args=arguments, daemon=True).start()
         yield
@@ -51,12 +55,17 @@ def of(opened: Opened) -> Lifespan[Starlette]:
     return lifespan
 
 
-def _background(plane: Plane) -> Sequence[tuple[Callable[[], None], float]]:
+def has_host_restarted(marker: Path) -> bool:
+    """Whether no process kept the marker since the host started; False where nobody keeps one."""
+    return marker.parent.is_dir() and not marker.exists()
+
+
+def _background(plane: Plane, marker: Path | None) -> Sequence[tuple[Callable[[], None], float]]:
     """Return what goes on beside the requests, and the seconds of rest between two rounds."""
     return (
         (_follow(plane), 0.5),
         (_ends(plane), 0.5),
-        (_mending(plane), 10.0),
+        (_mending(plane, marker), 10.0),
         (_settling(plane), 10.0),
         (_forgetting(plane), 600.0),
         (_timing(plane), 1.0),
@@ -118,11 +127,16 @@ def _ends(plane: Plane) -> Callable[[], None]:
     return ends
 
 
-def _mending(plane: Plane) -> Callable[[], None]:
-    """Return what mends drift."""
+def _mending(plane: Plane, marker: Path | None) -> Callable[[], None]:
+    """Return what mends drift; the first time also what a restart of the host has ended."""
+    unmarked = marker if marker and has_host_restarted(marker) else None
 
     def mend() -> None:
-        lifecycle.reconcile(plane)
+        nonlocal unmarked
+        lifecycle.reconcile(plane, host_restarted=unmarked is not None)
+        if unmarked:
+            done, unmarked = unmarked, None
+            done.touch()
         enforcement.forget_kept(plane)
         auth.forget_old_attempts(plane)
 

@@ -18,6 +18,8 @@ from control_plane.web import api, schemas
 from control_plane.web.operations import Call
 
 _LOOK_AGAIN = 5.0
+# A stream ends itself when the process does; cut by the library it would be an error for clients.
+_OWN_END = 3.0
 _EVENT_ID = re.compile(r"[0-9]{1,20}", re.ASCII)
 _STREAM = "text/event-stream"
 
@@ -52,7 +54,12 @@ def _stream(
     wanted: Callable[[Event], bool],
 ) -> Response:
     told = _told(call, queue, _first(call, now, wanted), wanted)
-    return EventSourceResponse(told, ping=15, headers={"X-Accel-Buffering": "no"})
+    return EventSourceResponse(
+        told,
+        ping=15,
+        headers={"X-Accel-Buffering": "no"},
+        shutdown_grace_period=_OWN_END,
+    )
 
 
 async def _told(

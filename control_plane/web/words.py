@@ -29,6 +29,8 @@ def problem(entry: Entry) -> str:
     """
     if entry.unfit:
         return f"Its image {entry.name} cannot be started. {entry.unfit}"
+    if entry.out_of_reach:
+        return entry.out_of_reach
     if entry.problem:
         return "What it is to mount of this machine may not be mounted so."
     return "" if entry.available else f"Its image {entry.name} cannot be started on this machine."

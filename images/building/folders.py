@@ -15,6 +15,7 @@ from building.base import BASE, BASE_FROM_MIRROR, BASE_FROM_REGISTRY
 from building.programs import fail
 
 IMAGES = Path(__file__).resolve().parents[1]
+PROJECT = IMAGES.parent
 RECIPE = "2"  # another one when images/build makes something else of the same folder
 
 
@@ -91,7 +92,7 @@ def tag_of(image: Image) -> str:
 
 
 def digest(image: Image) -> str:
-    """Return a hash of the folder (names, modes, contents) and of the parents' hashes."""
+    """Return a hash of what is built (names, modes, contents) and of the parents' hashes."""
     content = hashlib.sha256()
     if image.folder is None:
         content.update(repr((BASE_FROM_REGISTRY, BASE_FROM_MIRROR)).encode())
@@ -99,9 +100,9 @@ def digest(image: Image) -> str:
     content.update(RECIPE.encode())
     for parent in parents(image):
         content.update(digest(parent).encode())
-    for path in files(image.folder):
+    for place, path in files(image.folder).items():
         line = (
-            f"{image.name}/{path.relative_to(image.folder)}",
+            f"{image.name}/{place}",
             os.access(path, os.X_OK),
             hashlib.sha256(path.read_bytes()).hexdigest(),
         )
@@ -109,6 +110,19 @@ def digest(image: Image) -> str:
     return content.hexdigest()[:12]
 
 
-def files(folder: Path) -> list[Path]:
-    """Return the files of an image's folder, sorted."""
-    return sorted(path for path in folder.rglob("*") if path.is_file())
+def files(folder: Path) -> dict[str, Path]:
+    """Return what an image is built from, sorted: the place in the build, the place here.
+
+    These are the files of its folder and, below `project/`, what its file `sources` names of ours.
+    """
+    own = {path.relative_to(folder): path for path in sorted(_below(folder))}
+    listed = folder / "sources"
+    names = listed.read_text().split() if listed.exists() else []
+    ours = sorted(path for name in names for path in _below(PROJECT / name))
+    own |= {"project" / path.relative_to(PROJECT): path for path in ours}
+    return {str(place): path for place, path in own.items()}
+
+
+def _below(top: Path) -> list[Path]:
+    found = [path for path in (top, *top.rglob("*")) if path.is_file()]
+    return [path for path in found if "__pycache__" not in path.parts]

@@ -34,7 +34,10 @@ def hello() -> Image:
 
 @dataclass
 class FakeEngine:
-    """Containers as a dict; `away` makes every call fail, `deaf` containers ignore SIGTERM."""
+    """Containers as a dict; `away` makes every call fail, `deaf` containers ignore SIGTERM.
+
+    `published_on` is the address that it publishes ports on, if it does.
+    """
 
     known: dict[str, Image] = field(default_factory=lambda: {HELLO: hello()})
     found: dict[str, Container] = field(default_factory=dict)
@@ -44,6 +47,7 @@ class FakeEngine:
     ended: list[str] = field(default_factory=list)
     away: bool = False
     deaf: bool = False
+    published_on: str = ""
     _numbers: Iterator[int] = field(default_factory=itertools.count)
 
     def check(self) -> None:
@@ -52,11 +56,11 @@ class FakeEngine:
 
     def session_range(self) -> str:
         self.check()
-        return "10.213.0.0/20"
+        return self.published_on or "10.213.0.0/20"
 
     def range_of(self, network: Network) -> str:
         self.check()
-        return RANGES[network]
+        return self.published_on or RANGES[network]
 
     def image(self, name: str) -> Image:
         self.check()
@@ -77,7 +81,12 @@ class FakeEngine:
         container_id = f"container-{next(self._numbers)}"
         self.specs[container_id] = spec
         self.found[container_id] = Container(
-            container_id, running=True, started=True, labels=spec.labels, address=spec.address
+            container_id,
+            running=True,
+            started=True,
+            labels=spec.labels,
+            address=spec.address,
+            port=spec.published_port if self.published_on else 0,
         )
         self.samples[container_id] = Sample(0.01, 1024**2)
         return container_id

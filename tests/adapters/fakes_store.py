@@ -308,8 +308,8 @@ class FakeRecords:
             del self._tokens[key]
         return len(old) + len(expired)
 
-    def addresses_ended_since(self, since: datetime) -> Sequence[str]:
-        return sorted({one.address for one in self._ended(since)})
+    def places_ended_since(self, since: datetime) -> Sequence[tuple[str, int]]:
+        return sorted({(one.address, one.port) for one in self._ended(since)})
 
     def cursor(self, name: str) -> int:
         return self._cursors[name]

@@ -136,6 +136,8 @@ def spec(engine: Engine, realm: str, **changes: object) -> ContainerSpec:
         volumes=(),
         network="internet",
         address=address(engine),
+        port=8888,
+        published_port=8888,
         memory=128 * MIB,
         cpus=0.5,
         pids=64,
@@ -237,7 +239,10 @@ def test_a_sample_is_there_while_a_container_runs_and_not_after(engine: Engine, 
 
 def test_the_end_of_a_container_is_told(engine: Any, realm: str) -> None:
     since = datetime.now(UTC)
-    container = engine.run(spec(engine, realm))
+    wanted = spec(engine, realm)
+    container = engine.run(wanted)
+    if isinstance(engine, DockerEngine):
+        _until(lambda: _answers(wanted))  # before, nothing in it minds the signal
     engine.signal(container, "SIGTERM")
     with closing(engine.ends(since)) as ends:
         assert next(ends) == container
@@ -449,6 +454,32 @@ def test_a_network_of_another_shape_is_made_anew(
     assert old.id not in {one.id for one in made.values()}
     assert DockerEngine(realms).session_range() == engine.session_range()
     engine.close()
+
+
+def test_a_range_that_is_set_is_the_one_and_no_other(api: docker.DockerClient, realms: str) -> None:
+    old = _network(api, realms, subnet="10.213.128.0/21")
+    wanted = IPv4Network("10.213.224.0/20")
+    engine = DockerEngine(realms, session_range=wanted)
+    assert engine.session_range() == str(wanted)
+    assert (engine.range_of("internet"), engine.range_of("none")) == (
+        "10.213.224.0/21",
+        "10.213.232.0/21",
+    )
+    assert old.id not in {one.id for one in api.networks.list()}
+    engine.close()
+
+
+def test_a_range_that_is_set_and_taken_is_named(api: docker.DockerClient, realms: str) -> None:
+    other = f"{realms}-other"
+    taken = _network(api, other, subnet="10.213.240.0/24")
+    engine = DockerEngine(realms, session_range=IPv4Network("10.213.240.0/20"))
+    try:
+        with pytest.raises(EngineUnavailableError, match="No range is free") as caught:
+            engine.session_range()
+        assert "10.213.240.0/20" in caught.value.hint
+    finally:
+        taken.remove()
+        engine.close()
 
 
 def test_a_network_of_another_shape_stays_while_a_container_is_on_it(

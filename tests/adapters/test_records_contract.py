@@ -216,12 +216,17 @@ def test_what_ended_long_ago_is_forgotten_and_no_failure_that_is_still_shown(
     assert records.forget_ended(NOW + HOUR / 2, NOW) == 0
 
 
-def test_the_addresses_of_the_lately_ended_are_known(records: Records) -> None:
+def test_the_places_of_the_lately_ended_are_known(records: Records) -> None:
     records.add_session(SESSION)
     records.add_session(stopped(7, "alice", NOW))
     records.add_session(stopped(8, "alice", NOW + HOUR))
     records.add_session(stopped(9, "bob", NOW + HOUR))
-    assert list(records.addresses_ended_since(NOW)) == ["10.213.0.8", "10.213.0.9"]
+    records.add_session(replace(stopped(10, "bob", NOW + HOUR), address="127.0.0.1", port=20001))
+    assert list(records.places_ended_since(NOW)) == [
+        ("10.213.0.8", 8888),
+        ("10.213.0.9", 8888),
+        ("127.0.0.1", 20001),
+    ]
 
 
 def test_moments_come_back_in_utc_whatever_zone_they_went_in(records: Records) -> None:

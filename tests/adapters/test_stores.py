@@ -568,7 +568,7 @@ QUERIES: dict[str, Callable[[PeeweeAccounting, PeeweeRecords], object]] = {
     "user": lambda accounting, _: accounting.user("alice"),
     "open_sessions": lambda _, records: records.open_sessions(),
     "ended_sessions": lambda _, records: records.ended_sessions("alice", NOW),
-    "addresses_ended_since": lambda _, records: records.addresses_ended_since(NOW),
+    "places_ended_since": lambda _, records: records.places_ended_since(NOW),
     "attempts": lambda _, records: records.attempts("alice", "192.0.2.1", NOW),
     "audit": lambda _, records: records.audit(target="alice", limit=50),
     "link": lambda _, records: records.link("issuer", "subject"),

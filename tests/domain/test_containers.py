@@ -86,6 +86,8 @@ def test_the_spec_of_a_desktop() -> None:
         volumes=(),
         network="internet",
         address="10.213.0.7",
+        port=8888,
+        published_port=8888,
         memory=1024**3,
         cpus=1.5,
         pids=100,

@@ -97,6 +97,30 @@ def test_lines_that_are_refused_are_named_and_the_others_stand() -> None:
     )
 
 
+PUBLISHING = IPv4Network("192.0.2.20")
+
+
+@pytest.mark.parametrize("port", [20000, 29999])
+def test_where_ports_are_published_a_session_has_one_of_them(port: int) -> None:
+    route = Route("a" * 32, "192.0.2.20", port)
+    assert routes.parse(route.line, PUBLISHING) == route
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "192.0.2.20:19999",
+        "192.0.2.20:30000",
+        "192.0.2.20:22",
+        "192.0.2.21:20000",
+        "127.0.0.1:20000",
+    ],
+)
+def test_where_ports_are_published_nothing_else_is_a_route(target: str) -> None:
+    with pytest.raises(ValueError, match=r"the port is not from 20000 to 29999|no session's in"):
+        routes.parse(f"{'a' * 32} {target}", PUBLISHING)
+
+
 ADDRESSES = st.integers(2, NETWORK.num_addresses - 2).map(lambda place: str(NETWORK[place]))
 IDS = st.integers(0, 2**128 - 1).map("{:032x}".format)
 ROUTES = st.builds(Route, IDS, ADDRESSES, st.integers(1, 65535))

@@ -47,7 +47,10 @@ def listed(folder: Path) -> dict[str, tuple[str, bool]]:
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    return Path(shutil.copytree(IMAGES, tmp_path / "images"))
+    """A copy of the images' folders, beside what `sources` names of the project."""
+    for name in (IMAGES / "portal" / "sources").read_text().split():
+        (tmp_path / name).symlink_to(CLONE / name)
+    return Path(shutil.copytree(IMAGES, tmp_path / "images", symlinks=True))
 
 
 @pytest.fixture
@@ -110,6 +113,14 @@ def test_a_changed_file_makes_its_image_and_those_upon_it_new(copy: Path) -> Non
     changed = {name for name in after if after[name] != before[name]}
     assert changed == {"base-vnc", "terminal", "gnuplot", "paraview"}
     assert not after["terminal"][1]
+
+
+def test_a_change_of_our_own_code_makes_the_image_new_that_is_made_of_it(copy: Path) -> None:
+    before = listed(copy)
+    (copy.parent / "LICENSE").unlink()
+    (copy.parent / "LICENSE").write_text("changed")
+    after = listed(copy)
+    assert {name for name in after if after[name] != before[name]} == {"portal"}
 
 
 def test_an_unknown_image_is_refused_with_the_names_of_those_there_are() -> None:

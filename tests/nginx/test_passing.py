@@ -102,17 +102,18 @@ def test_an_event_stream_is_not_held_back(stack: Stack, desktop: Application) ->
 
 def test_an_upload_passes_as_it_comes_and_has_no_bound(stack: Stack, desktop: Application) -> None:
     stack.plane.allow(ALICE, DESKTOP, desktop.target)
-    half = 3 << 20
+    half = 25 << 20
     connection = stack.client.connect()
     connection.putrequest("POST", path_of(DESKTOP, "up"))
     connection.putheader("Cookie", signed_in(ALICE)[0][1])
     connection.putheader("Content-Length", str(2 * half))
     connection.endheaders()
     connection.send(b"x" * half)
-    until = time.monotonic() + 5
+    until = time.monotonic() + 30
     while desktop.received < half:
         assert time.monotonic() < until, "the first half is held back"
         time.sleep(0.01)
+    assert [one for one in stack.site.temporary.rglob("*") if one.is_file()] == []
     connection.send(b"x" * half)
     assert connection.getresponse().status == 200
     assert desktop.received == 2 * half

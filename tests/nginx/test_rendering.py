@@ -19,8 +19,13 @@ VARIANTS: dict[str, dict[str, object]] = {
         "signin_rate": "1r/s",
         "server_names": ("a.example", "b.example"),
         "access_log": "off",
+        "tls_protocols": "TLSv1.3",
+        "header_buffers": "8 32k",
+        "upload_limit": "2g",
+        "trusted_proxies": ("192.0.2.1", "2001:db8::/32"),
+        "acme_webroot": "/run/remoteapp-acme",
     },
-    "with nothing": {"signin_rate": "", "worker_user": ""},
+    "with nothing": {"signin_rate": "", "worker_user": "", "listen_options": ""},
     "for a nginx from the first": {"http2_directive": False},
 }
 
@@ -49,7 +54,7 @@ def test_nginx_takes_every_variant_without_a_warning(place: Path, variant: str) 
 
 
 def test_nginx_takes_every_length_of_the_session_range(place: Path) -> None:
-    for length in range(8, 31):
+    for length in [*range(8, 31), 32]:
         done = checked(place, session_range=f"10.0.0.0/{length}")
         assert (done.returncode, done.stderr) == (0, ""), length
 
@@ -70,6 +75,18 @@ def test_the_gateway_of_neither_half_is_ever_a_target(
     assert re.findall(r"^ +(\S+/32) 0;$", admission, re.MULTILINE) == gateways
 
 
+@pytest.mark.parametrize("one", ["192.0.2.20", "192.0.2.20/32"])
+def test_where_ports_are_published_one_address_and_their_range_are_admitted(
+    place: Path, one: str
+) -> None:
+    files = nginx_site.render(TEMPLATES, replace(site_in(place), session_range=one))
+    admission = files["snippets/http-admission.conf"]
+    (pattern,) = re.findall(r'^    "~(.*)" \$authorized_target;$', admission, re.MULTILINE)
+    targets = [f"192.0.2.20:{port}" for port in (19999, 20000, 29999, 30000, 200000, 2999)]
+    targets += ["192.0.2.21:20000", "192.0.2x20:20000", "1192.0.2.20:20000", "127.0.0.1:20000"]
+    assert [one for one in targets if re.search(pattern, one)] == targets[1:3]
+
+
 def test_an_archive_of_images_is_neither_bounded_nor_kept_by_nginx(place: Path) -> None:
     portal = nginx_site.render(TEMPLATES, site_in(place))["snippets/server-portal.conf"]
     (archive,) = re.findall(
@@ -87,8 +104,8 @@ def test_a_range_that_is_none_is_refused(place: Path, bad: str) -> None:
 
 def test_http2_is_said_as_the_version_knows_it(place: Path) -> None:
     site = site_in(place)
-    old = nginx_site.render(TEMPLATES, replace(site, http2_directive=False))["site.conf"]
-    new = nginx_site.render(TEMPLATES, replace(site, http2_directive=True))["site.conf"]
+    old = nginx_site.render(TEMPLATES, replace(site, http2_directive=False))["servers.conf"]
+    new = nginx_site.render(TEMPLATES, replace(site, http2_directive=True))["servers.conf"]
     assert re.findall(r"listen .* ssl http2", old)
     assert "http2 on;" not in old
     assert new.count("http2 on;") == 2
@@ -101,7 +118,7 @@ def test_nothing_cuts_a_session_within_a_day(place: Path) -> None:
     for word in ("proxy_read_timeout", "proxy_send_timeout", "send_timeout", "client_body_timeout"):
         assert re.findall(rf"^ +{word} (\S+);$", session, re.MULTILINE) == ["1d"]
     assert "worker_shutdown_timeout" not in "".join(files.values())
-    assert "so_keepalive=5m:30s:4" in files["site.conf"]
+    assert "so_keepalive=5m:30s:4" in files["servers.conf"]
 
 
 def test_a_decision_is_never_served_stale_while_it_is_being_made_anew(place: Path) -> None:
@@ -114,7 +131,7 @@ def test_a_decision_is_never_served_stale_while_it_is_being_made_anew(place: Pat
 
 def test_plain_http_only_redirects(place: Path) -> None:
     site = replace(site_in(place), redirect_listen=("0.0.0.0:80",))
-    text = nginx_site.render(TEMPLATES, site)["site.conf"]
+    text = nginx_site.render(TEMPLATES, site)["servers.conf"]
     assert "return 308 https://localhost:8443$request_uri;" in text
 
 

@@ -79,7 +79,7 @@ class Wrapped:
 
 def opened(loop: asyncio.AbstractEventLoop) -> Plane:
     found = settings.load()
-    whole = plane.open_plane(found, loop)
+    whole = plane.open_plane(found, loop, settings.secret())
     steps = Steps(found.state_directory)
     engine: Any = whole.engine
     below = engine._connection  # noqa: SLF001 - below the port
@@ -92,5 +92,4 @@ def opened(loop: asyncio.AbstractEventLoop) -> Plane:
 
 
 if __name__ == "__main__":
-    settings.secret()
     serve_with(opened)

@@ -15,6 +15,7 @@ from adapters.fakes_gateway import FakeGateway
 
 from control_plane.adapters.accounting_db import PeeweeAccounting
 from control_plane.adapters.database import Database, make_file
+from control_plane.adapters.disk import StateDisk
 from control_plane.adapters.events import EventHub
 from control_plane.adapters.folders import HostFolders
 from control_plane.adapters.jobs import LoopJobs
@@ -158,6 +159,7 @@ def plane(  # noqa: PLR0913, PLR0917 - one argument a part
         accounting=PeeweeAccounting(database),
         records=PeeweeRecords(database),
         stores=stores,
+        disk=StateDisk(tmp_path),
         engine=engine,
         library=FakeLibrary(engine),
         homes=homes,

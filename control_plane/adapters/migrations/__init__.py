@@ -43,17 +43,18 @@ def migrate(url: str, sets: Sequence[str] = SETS, password_file: Path | None = N
         return [done for one in sets for done in _run(database, one)]
 
 
+def names(one: str) -> list[str]:
+    """Return the migrations that this version knows of a set, in their order."""
+    return sorted(path.stem for path in (Path(__file__).parent / one).glob("[0-9]*.py"))
+
+
 def _prepared(
     url: str, sets: Sequence[str], password_file: Path | None
 ) -> AbstractContextManager[Any]:
     path = database_file(url)
     if path is None:
         return servers.prepared(url, password_file)
-    return files.prepared(path, {one: _names(one) for one in sets})
-
-
-def _names(one: str) -> list[str]:
-    return sorted(path.stem for path in (Path(__file__).parent / one).glob("[0-9]*.py"))
+    return files.prepared(path, {one: names(one) for one in sets})
 
 
 def _run(database: peewee.Database, one: str) -> list[str]:

@@ -1,0 +1,40 @@
+"""What a container has mounted: a home, volumes of the host, a directory of its own in memory.
+
+Invariant: the engine makes no source of the host, and gives no home to anybody but its owner.
+"""
+
+from collections.abc import Mapping
+
+from docker.types import Mount
+
+from control_plane.domain.containers import WORKSPACE, ContainerSpec, HomeMount
+from control_plane.domain.entities import Volume
+
+
+def home(mounted: HomeMount, place: str = WORKSPACE) -> Mount:
+    """Return the mount of a home: an engine volume, or a directory of the host."""
+    if mounted.is_volume:
+        # Without no_copy the image's own /workspace overwrites owner and mode of an empty volume.
+        return Mount(place, mounted.source, type="volume", no_copy=True)
+    return _bound(mounted.source, place, read_only=False)
+
+
+def volume(wanted: Volume) -> Mount:
+    """Return the mount of a volume of the policy."""
+    return _bound(wanted.source, wanted.target, read_only=wanted.mode == "ro")
+
+
+def own_directory(spec: ContainerSpec) -> Mapping[str, str]:
+    """Return the directory in memory that stands for a home, with its options; none beside one."""
+    if spec.home or spec.as_root:
+        return {}
+    mine = f"uid={spec.uid},gid={spec.gid},mode=0700,nosuid,nodev,exec"
+    return {spec.home_directory: mine}
+
+
+def _bound(source: str, place: str, *, read_only: bool) -> Mount:
+    """Mount what is there: the engine makes no source, and nothing mounted inside comes out."""
+    mount = Mount(place, source, type="bind", read_only=read_only, propagation="rprivate")
+    if read_only:  # engines before 25.0 would let what is mounted below the source be written
+        mount["BindOptions"]["NonRecursive"] = True
+    return mount

@@ -1,0 +1,109 @@
+"""How a command on the host reaches the whole portal, whether its service runs or not.
+
+Invariant: one process acts for a realm. Who holds its lock does the work: the service, which is
+asked over its socket, or else this command, as the account whose state it is.
+"""
+
+import asyncio
+import json
+import os
+import pwd
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from control_plane import lifecycle, operators, plane, settings
+from control_plane.adapters import operator_client
+from control_plane.domain.ports import Plane
+from control_plane.errors import ConflictError, EngineUnavailableError
+from control_plane.settings import Settings
+
+socket_option = click.option(
+    "--socket",
+    type=click.Path(path_type=Path),
+    default=operator_client.SOCKET,
+    show_default=True,
+    help="Where the service listens.",
+)
+_PAUSE = 0.5
+
+
+def perform(
+    socket: Path,
+    path: str,
+    content: Mapping[str, object],
+    act: Callable[[Plane, Settings], Mapping[str, Any]],
+) -> Mapping[str, Any]:
+    """Ask the service what stands under `path`, or do it by `act` where no service runs."""
+    found, secret = settings.load(), settings.secret()
+    _become(found.state_directory)
+    try:
+        with _own_plane(found, secret) as ours:
+            return act(ours, found)
+    except _ServedError:
+        pass
+    body = json.dumps(content).encode()
+    headers = {operators.HEADER: operators.signature(secret, path, body)}
+    answer: Mapping[str, Any] = operator_client.post(socket, path, body, headers)
+    return answer
+
+
+class _ServedError(Exception):
+    """The service runs."""
+
+
+def _become(state: Path) -> None:
+    """Go on as the owner of the state: what root left there, the service could not write."""
+    owner = state.stat().st_uid
+    if os.geteuid() == 0 and owner:
+        account = pwd.getpwuid(owner)
+        os.chdir("/")
+        os.initgroups(account.pw_name, account.pw_gid)
+        os.setgid(account.pw_gid)
+        os.setuid(owner)
+        os.environ["HOME"] = account.pw_dir
+
+
+@contextmanager
+def _own_plane(found: Settings, secret: bytes) -> Iterator[Plane]:
+    """Hold the realm and its plane until the end; _ServedError while a service does."""
+    with _loop() as loop:
+        try:
+            ours = plane.open_plane(found, loop, secret, patience=0)
+        except ConflictError as error:
+            raise _ServedError from error
+        lifecycle.load(ours)
+        threading.Thread(target=_follow, args=(ours,), daemon=True).start()
+        try:
+            yield ours
+        finally:
+            ours.jobs.close()
+
+
+@contextmanager
+def _loop() -> Iterator[asyncio.AbstractEventLoop]:
+    """Run an event loop on a thread: a stop waits there for the end of its container."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    try:
+        yield loop
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+
+
+def _follow(ours: Plane) -> None:
+    """Hear of the containers that end, for as long as the process lives."""
+    since = ours.clock()
+    while True:
+        try:
+            for container_id in ours.engine.ends(since):
+                lifecycle.container_ended(ours, container_id)
+        except EngineUnavailableError:
+            time.sleep(_PAUSE)
