@@ -3,6 +3,7 @@
 Invariant: what a host has, its disk too, is gone with it; nothing of this machine is changed.
 """
 
+import hashlib
 import json
 import os
 import re
@@ -11,6 +12,7 @@ import ssl
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -182,9 +184,11 @@ class Host:
     @property
     def authority(self) -> Path:
         """The certificate of the host's own authority, fetched as an operator hands it out."""
-        path = self.directory / "ca.pem"
-        path.write_text(self.out("cat /etc/remoteapp/tls/ca.pem"))
-        return path
+        text = self.out("cat /etc/remoteapp/tls/ca.pem")
+        path = self.directory / f"ca-{hashlib.sha256(text.encode()).hexdigest()[:12]}.pem"
+        fresh = path.with_suffix(f".{threading.get_ident()}")
+        fresh.write_text(text)
+        return fresh.rename(path)
 
     def client(self, **headers: str) -> httpx.Client:
         """Return a client that finds the host by its name, and trusts its authority alone."""

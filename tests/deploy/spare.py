@@ -16,9 +16,10 @@ LISTINGS = {
         "find /etc /opt /root /srv /usr/local /home /var/lib /var/log -xdev"
         " ( -path /var/lib/docker -o -path /var/lib/containerd -o -path /var/lib/apt"
         " -o -path /var/lib/dpkg -o -path /var/lib/systemd -o -path /var/log/journal"
-        " -o -name '.ansible*' -o -name '*cache*' -o -path '/etc/*-' ) -prune"
+        " -o -name '.ansible*' -o -name '*cache*' -o -name 'wtmp*' -o -path '/etc/*-' ) -prune"
         " -o -printf '%p %y %m %u %g %l\\n'"
     ),
+    "stamps": "find /var/lib/systemd -name '*remoteapp*'",
     "content": "find /etc -xdev -type f ! -name '*-' ! -name '*cache*' -exec md5sum {} +",
     "packages": "dpkg-query --show --showformat '${Package} ${db:Status-Status}\\n'",
     "units": "systemctl list-unit-files --no-legend | grep -v transient",

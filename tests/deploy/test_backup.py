@@ -10,6 +10,9 @@ import pytest
 from deploy.people import HELLO, Site
 from deploy.spare import Spare
 
+# Whole playbooks, on a machine under load.
+pytestmark = pytest.mark.timeout(1200)
+
 COOKIE = "__Host-remoteapp"
 HOME = """
 cd /workspace; umask 027; mkdir -p deep/er; echo kept >deep/er/note; ln -s deep/er/note link

@@ -278,6 +278,23 @@ def test_a_session_is_stopped_by_its_owner(desk: Desk) -> None:
     assert desk.api.get(desk.session["url"]).status_code == 404
 
 
+def test_after_a_restart_of_the_host_sessions_are_ended_with_that_reason(desk: Desk) -> None:
+    grant = {"grant_id": desk.session["grant_id"]}
+    session = desk.api.post("/api/v1/sessions", json=grant).json()["id"]
+    one = replace(desk, session=ready(desk.api, session))
+    one.portal.done("stop")
+    one.container.stop(timeout=0)
+    # What a boot leaves: nothing runs, and the kernel has another number.
+    (boot,) = one.portal.state.glob("boot-*")
+    boot.rename(boot.with_name("boot-before"))
+    one.portal.done("start")
+    one.portal.wait_until_ready()
+    until(lambda: one.state() == "stopped", SECONDS)
+    found = one.api.get(f"/api/v1/sessions/{session}").json()
+    assert found["ends_because"] == "host restarted"
+    assert list(one.portal.state.glob("boot-*")) == [boot]
+
+
 def test_a_certificate_of_the_operator_s_is_shown_without_a_restart(portal: Contained) -> None:
     tls = portal.configuration / "tls"
     elsewhere = portal.directory / "elsewhere"

@@ -42,9 +42,7 @@ def main() -> None:
         *python(wanted["python"], will_be_installed=wanted["python_will_be_installed"]),
         *disk(wanted["places"], wanted["least_disk_megabytes"]),
         *ports(wanted["ports"]),
-        *overlaps(
-            IPv4Network(wanted["session_range"]), wanted["networks"], wanted["addresses"]
-        ),
+        *overlaps(IPv4Network(wanted["session_range"]), wanted["networks"], wanted["addresses"]),
     ]
     warnings = [
         *shadowed(IPv4Network(wanted["session_range"])),
@@ -97,9 +95,7 @@ def ports(allowed: Mapping[str, list[str]]) -> Iterator[str]:
             )
 
 
-def overlaps(
-    wanted: IPv4Network, ours: Iterable[str], addresses: Iterable[str]
-) -> Iterator[str]:
+def overlaps(wanted: IPv4Network, ours: Iterable[str], addresses: Iterable[str]) -> Iterator[str]:
     """Say what of the host lies in the session range; networks of the engine, `ours`, may."""
     own = _subnets(ours)
     for route in _routes():
