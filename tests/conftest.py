@@ -66,10 +66,10 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
         _trial_over().touch()
 
 
-@pytest.fixture(autouse=True)
-def _after_the_trial(request: pytest.FixtureRequest) -> None:
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
     """Wait in the processes that do not run the trial: it compares the machine before and after."""
-    if not request.config.stash[TRIAL] or _folder(request.path) == "trial":
+    if not item.config.stash[TRIAL] or _folder(item.path) == "trial":
         return
     deadline = time.monotonic() + TRIAL_SECONDS
     while not _trial_over().exists():

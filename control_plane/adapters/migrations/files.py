@@ -77,7 +77,8 @@ def _back_up(connection: sqlite3.Connection, path: Path, version: str) -> None:
     directory = path.parent / "backups"
     if not directory.is_dir() or directory.is_symlink():
         directory.mkdir(mode=0o700)
-        os.chown(directory, owner.st_uid, owner.st_gid, follow_symlinks=False)
+        if os.geteuid() == 0:  # the service, which owns it already, may not even ask
+            os.chown(directory, owner.st_uid, owner.st_gid, follow_symlinks=False)
     moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
     target = directory / f"{path.stem}-{version}-{moment}.db"
     part = target.with_suffix(".part")
@@ -96,7 +97,8 @@ def _back_up(connection: sqlite3.Connection, path: Path, version: str) -> None:
 
 def _copy(connection: sqlite3.Connection, part: Path, owner: os.stat_result) -> None:
     descriptor = os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, 0o600)
-    os.fchown(descriptor, owner.st_uid, owner.st_gid)
+    if os.geteuid() == 0:
+        os.fchown(descriptor, owner.st_uid, owner.st_gid)
     os.close(descriptor)
     with closing(sqlite3.connect(address(part), uri=True)) as copy:
         connection.backup(copy)
