@@ -134,7 +134,7 @@ def _must_be_empty(archive: ArchiveReader, places: Places, homes: HomeArchives |
     path = places.databases.get("accounting")
     if path and path.exists() and not _is_empty(path):
         raise ConflictError(
-            "This portal has users, or a database that cannot be read.",
+            "This portal has users besides administrators, or a database that cannot be read.",
             "To replace all of it, add --force.",
         )
     there = set(homes.names()) if homes else set()
@@ -145,12 +145,15 @@ def _must_be_empty(archive: ArchiveReader, places: Places, homes: HomeArchives |
 
 
 def _is_empty(path: Path) -> bool:
-    """Return whether a database has no user; False when nobody can tell."""
+    """Return whether a database has none but administrators, whom site.yml makes.
+
+    False when nobody can tell.
+    """
     tables = "SELECT 1 FROM sqlite_master WHERE name = 'users'"
     with suppress(sqlite3.Error), closing(sqlite3.connect(address(path), uri=True)) as database:
         if not database.execute(tables).fetchone():
             return True
-        return not database.execute("SELECT 1 FROM users").fetchone()
+        return not database.execute("SELECT 1 FROM users WHERE NOT admin").fetchone()
     return False
 
 

@@ -150,6 +150,9 @@ def _unit(wanted: _Wanted, found: Unit) -> Finding | None:
     if found.load != "loaded":
         todo = "ansible-playbook -i inventory ansible/site.yml"
         return say(f"The unit {wanted.name} is {found.load or 'not known'}.", todo)
+    if not wanted.needed and (found.active, found.enabled) == ("inactive", "disabled"):
+        told = f"The unit {wanted.name} is switched off."
+        return warning(told, f"systemctl enable --now {wanted.name}, unless that is meant")
     is_bad = found.active == "failed" or (wanted.always and found.active != "active")
     if is_bad:
         said = "".join(f" | {line}" for line in host_programs.last_lines(wanted.name))

@@ -11,7 +11,7 @@ import click
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from bench import accounting, desktops, memory, passing, starts
+from bench import accounting, desktops, memory, passing, provisioning, starts
 from bench.figures import Figure
 
 from control_plane.trial import engine
@@ -50,6 +50,7 @@ FIGURES: dict[str, Callable[[int], Sequence[Figure]]] = {
     "catalogue": accounting.catalogue,
     "apply": accounting.declaration,
     "memory": memory.of_a_full_house,
+    "site.yml": provisioning.of_a_host,
 }
 
 

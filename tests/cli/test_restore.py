@@ -25,8 +25,10 @@ def here(tmp_path: Path) -> PortalHost:
 
 @pytest.fixture
 def there(tmp_path: Path) -> PortalHost:
-    """A second host, on which nobody has done anything."""
-    return host(tmp_path / "there")
+    """A second host, on which nobody has done anything: there is the administrator alone."""
+    made = host(tmp_path / "there")
+    made.remoteappdb("user", "create", "portal-admin", "--admin")
+    return made
 
 
 def test_another_host_becomes_the_portal_that_was_backed_up(

@@ -9,9 +9,14 @@ from collections.abc import Iterable
 from deploy.hosts import Host
 from deploy.people import HELLO, Site
 
-REACHED, SHUT, SILENT = "reached", "shut", "silent"
+REACHED, SHUT, SILENT, NO_WAY = "reached", "shut", "silent", "no way"
 _TIMED_OUT = 124
-_SAID = {"": REACHED, "No route to host": SHUT, "Connection refused": "nobody listens"}
+_SAID = {
+    "": REACHED,
+    "No route to host": SHUT,
+    "Network is unreachable": NO_WAY,
+    "Connection refused": "nobody listens",
+}
 
 
 def from_container(host: Host, container: str, targets: Iterable[str]) -> dict[str, str]:

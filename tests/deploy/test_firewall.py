@@ -8,6 +8,7 @@ import pytest
 from deploy.hosts import Host, Play, until
 from deploy.people import Site
 from deploy.probing import (
+    NO_WAY,
     REACHED,
     SHUT,
     SILENT,
@@ -126,7 +127,10 @@ def test_a_session_without_internet_reaches_nothing_and_is_reached(either: Site)
         name_server = either.host.out("awk '/^nameserver/ {print $2; exit}' /etc/resolv.conf")
         inside = (f"{CLOSED_GATEWAY} 22", f"{either.host.address} 443", f"{name_server} 53")
         targets = (*inside, METADATA, INTERNET, *ELSEWHERE)
-        assert from_container(either.host, closed, targets) == dict.fromkeys(targets, SHUT)
+        found = from_container(either.host, closed, targets)
+        assert found[f"{CLOSED_GATEWAY} 22"] == SHUT
+        # Newer engines give such a network no way out either.
+        assert {*found.values()} <= {SHUT, NO_WAY}
         target = f"{address_of(either.host, closed)} 8888"
         until(lambda: from_user(either.host, "root", target) == REACHED)
         assert from_user(either.host, "www-data", target) == REACHED

@@ -91,7 +91,8 @@ def ports(allowed: Mapping[str, list[str]]) -> Iterator[str]:
         for holder in sorted(holders.difference(programs)):
             yield (
                 f"Port {number}: {holder} listens on it; only {' or '.join(programs)} may. Stop it "
-                "or move it to another port; another port of ours is part of remoteapp_public_url."
+                "or move it to another port; ours are set by remoteapp_public_url and "
+                "remoteapp_nginx_http_port."
             )
 
 
