@@ -82,7 +82,7 @@ def _make(wish: Wish, places: Places, homes: HomeArchives | None, work: Path) ->
         os.fsync(file.fileno())
     part.rename(target)
     _sync(wish.directory)
-    _prune(wish)
+    _prune(wish, target)
     return Made(target, left_out)
 
 
@@ -224,9 +224,11 @@ def _sweep(directory: Path) -> None:
         shutil.rmtree(one)
 
 
-def _prune(wish: Wish) -> None:
-    found = sorted(one for one in wish.directory.iterdir() if _NAME.fullmatch(one.name))
-    for old in found[: -wish.keep] if wish.keep else ():
+def _prune(wish: Wish, made: Path) -> None:
+    """Remove the oldest archives but so many; whatever their names say, never the one just made."""
+    others = [one for one in wish.directory.iterdir() if _NAME.fullmatch(one.name) and one != made]
+    others = sorted(filter(Path.is_file, others), key=lambda one: one.lstat().st_mtime)
+    for old in others[: max(0, len(others) - wish.keep + 1)] if wish.keep else ():
         old.unlink()
 
 

@@ -54,11 +54,12 @@ class Places:
         fixed = self._fixed()
         if name in ("pam", *fixed):
             return fixed.get(name)
-        for prefix, directory in ((_TLS, self.tls), (_NAMED, self.configuration)):
-            relative = PurePosixPath(name.removeprefix(prefix))
-            is_plain = relative.parts and not relative.is_absolute() and ".." not in relative.parts
-            if name.startswith(prefix) and is_plain and "\0" not in name:
-                return directory / relative
+        named = {_NAMED + str(one.relative_to(self.configuration)): one for one in self.named}
+        if name in named:
+            return named[name]
+        inside = PurePosixPath(name.removeprefix(_TLS))
+        if name.startswith(_TLS) and len(inside.parts) == 1 and inside.name not in ("", ".."):
+            return self.tls / inside
         raise broken(f"{shown(name)} is no file of a portal")
 
     def _fixed(self) -> dict[str, Path]:

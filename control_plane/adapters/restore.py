@@ -23,6 +23,8 @@ from control_plane.adapters.home_tar import devices, without_devices
 from control_plane.errors import ConflictError, ControlPlaneError
 
 _LEFT_BY_SQLITE = ("", "-wal", "-shm")
+# An archive is believed, and yet it makes no program and shows nobody a secret.
+_READABLE, _PRIVATE = 0o644, 0o600
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +212,8 @@ def _stage_file(archive: ArchiveReader, file: File, target: Path) -> Path:
     with archive.opened(file.stored) as content:
         _write(part, iter(lambda: content.read(CHUNK), b""))
     os.chown(part, _uid(file.owner), _gid(file.group))
-    part.chmod(file.mode)
+    is_secret = file.name == "secret" or target.suffix == ".key"
+    part.chmod(file.mode & (_PRIVATE if is_secret else _READABLE))
     return part
 
 
@@ -221,7 +224,7 @@ def _stage_database(archive: ArchiveReader, database: DatabaseCopy, target: Path
     with closing(sqlite3.connect(f"{part.as_uri()}?immutable=1", uri=True)) as copy:
         if copy.execute("PRAGMA integrity_check(1)").fetchone() != ("ok",):
             raise broken("its database is damaged")
-    os.chown(part, owner.st_uid, owner.st_gid)
+    os.chown(part, owner.st_uid, owner.st_gid, follow_symlinks=False)
     return part
 
 

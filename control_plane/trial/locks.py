@@ -10,7 +10,7 @@ from pathlib import Path
 @contextmanager
 def held(path: Path) -> Iterator[bool]:
     """Try to hold the lock until the end; yield whether we do."""
-    descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         yield _taken(descriptor)
     finally:
