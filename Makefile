@@ -1,6 +1,6 @@
 # The commands of a newcomer and of a developer; what is longer than a line stands in a script.
 .DEFAULT_GOAL := help
-.PHONY: help trial trial-clean test check bench images venv lock
+.PHONY: help trial trial-clean test test-hosts check bench images venv lock
 
 PYTHON := .venv/bin/python
 CODE := control_plane ansible images/build images/building tests
@@ -18,8 +18,11 @@ trial: ## run the whole portal on this machine until Ctrl-C (root; TRIAL_PORT=84
 trial-clean: ## remove what trials left: var/, homes, images, network
 	@exec control_plane/trial/run --clean
 
-test: ## run every test on the real parts (root; ARGS="-k name")
-	@exec tests/run $(ARGS)
+test: ## run the tests on the real parts (root; ARGS="-k name")
+	@exec tests/run --ignore=tests/deploy $(ARGS)
+
+test-hosts: ## provision whole hosts that boot systemd, and test them (root; ARGS="-k name")
+	@exec tests/run tests/deploy $(ARGS)
 
 check: venv ## lint, types, unit tests
 	$(PYTHON) -m ruff check $(CODE)

@@ -1,7 +1,6 @@
 """The machine that the tests run on: an engine, the images, a portal, a browser."""
 
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -9,11 +8,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import portal as portals
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 from portal import RunningPortal
+from xdist.scheduler import LoadScopeScheduling
 
 from control_plane.trial import engine
 from control_plane.trial.places import CLONE
@@ -31,15 +32,29 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
+class _Together(LoadScopeScheduling):  # type: ignore[misc] # xdist tells no types
+    """Keeps in one process what shares something: a file's tests, the trial's, a host's."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        folder = file.split("/")[1]
+        if folder == "deploy":
+            return "trixie" if "trixie" in nodeid else "bookworm"
+        return folder if folder == "trial" else file
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """Give each process of a parallel run what stays together."""
+    return _Together(config, log)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Put the trial first, what takes long next, and each file into one of the processes.
+    """Put the trial first, and what takes long next.
 
     The trial meets the machine as it was found, perhaps without an engine: the others wait for it.
     """
     items.sort(key=lambda item: _turn(item.path))
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_group(item)))
     config.stash[TRIAL] = any(_folder(item.path) == "trial" for item in items)
 
 
@@ -50,15 +65,6 @@ def _folder(path: Path) -> str:
 def _turn(path: Path) -> int:
     folder = _folder(path)
     return FIRST.index(folder) if folder in FIRST else len(FIRST)
-
-
-def _group(item: pytest.Item) -> str:
-    """Return what stays together: a file, or the tests of one provisioned host."""
-    folder = _folder(item.path)
-    if folder != "deploy":
-        return folder if folder == "trial" else str(item.path)
-    names = {*getattr(item, "fixturenames", ()), *re.findall(r"\w+", item.name)}
-    return "trixie" if "trixie" in names else "bookworm"
 
 
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:

@@ -20,6 +20,7 @@ from deploy.probing import (
 )
 
 UNIT = "remoteapp-firewall.service"
+SETTLED = "80"  # of /proc/net/if_inet6: no longer tentative
 CLOSED = "remoteapp-remoteapp-closed"
 GATEWAY, CLOSED_GATEWAY = "10.213.0.1", "10.213.8.1"
 METADATA = "169.254.169.254 80"
@@ -45,6 +46,13 @@ def host(bookworm: Site) -> Iterator[Host]:
 
 def provision(host: Host, *words: str, **variables: Any) -> Play:
     return host.playbook("site.yml", "--tags", "firewall", *words, **variables)
+
+
+def link_local(host: Host, container: str) -> dict[str, str]:
+    """Return the container's IPv6 addresses on its network, and the flags of each."""
+    shown = host.out(f"docker exec {container} cat /proc/net/if_inet6")
+    found = re.findall(r"(?m)^(fe80\w+) \w+ \w+ \w+ (\w+) +eth0$", shown)
+    return {":".join(re.findall("....", address)): flags for address, flags in found}
 
 
 def stands(host: Host) -> bool:
@@ -109,16 +117,18 @@ def test_sessions_reach_neither_each_other_nor_other_containers(either: Site, se
 def test_sessions_do_not_reach_each_other_by_ipv6_where_an_engine_leaves_it_on(
     either: Site, session: str
 ) -> None:
-    other = start_container(either.host, "remoteapp-remoteapp")
+    host = either.host
+    other = start_container(host, "remoteapp-remoteapp")
     try:
-        shown = either.host.out(f"docker exec {other} cat /proc/net/if_inet6")
-        local = re.search(r"^(fe80\w+) .*eth0$", shown, re.MULTILINE)
-        if local:  # hosts of the tests have a switch that is read-only
-            address = ":".join(re.findall("....", local[1]))
+        for container in (session, other):
+            until(lambda one=container: {*link_local(host, one).values()} <= {SETTLED})
+        for address in link_local(host, other):  # none where the engine has switched IPv6 off
             target = f"{address}%eth0 8888"
-            assert from_container(either.host, session, [target]) == {target: SILENT}
+            assert from_container(host, session, [target]) == {target: SILENT}
+            host.run(f"systemctl stop {UNIT}")
+            assert from_container(host, session, [target]) == {target: REACHED}
     finally:
-        either.host.run(f"docker rm --force {other}")
+        host.run(f"docker rm --force {other}; systemctl start {UNIT}")
 
 
 def test_a_session_without_internet_reaches_nothing_and_is_reached(either: Site) -> None:
