@@ -122,7 +122,7 @@ def trial(port: int, log: Path) -> Iterator[Trial]:
 
 def machine() -> Machine:
     """Look at what a trial might leave behind."""
-    engines = frozenset(named("dockerd") | named("containerd"))
+    engines = frozenset(filter(is_here, named("dockerd") | named("containerd")))
     mounts = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
     return Machine(
         containers=frozenset(docker("ps", "--all", "--quiet", "--filter", LABEL)),
@@ -132,6 +132,14 @@ def machine() -> Machine:
         pam=Path("/etc/pam.d/remoteapp").exists(),
         run=RUN.exists(),
     )
+
+
+def is_here(pid: int) -> bool:
+    """Whether a process is this machine's own, and not a container's that is a host of a test."""
+    try:
+        return Path(f"/proc/{pid}/ns/net").readlink() == Path("/proc/self/ns/net").readlink()
+    except OSError:
+        return False
 
 
 def docker(*words: str) -> list[str]:
