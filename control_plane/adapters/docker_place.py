@@ -1,6 +1,7 @@
 """Where the engine is: on this machine, or elsewhere over TLS with both sides proved.
 
-Invariant: nothing goes to another machine but over TLS, to an engine whose certificate is checked.
+Invariant: an engine on another machine is spoken to over TLS alone, and its certificate is checked.
+What goes to the ports that it publishes for sessions is not.
 """
 
 import os

@@ -71,7 +71,11 @@ class Site:
         """Return the session once it is in that state."""
         deadline = time.monotonic() + PATIENCE
         while True:
-            found: dict[str, Any] = api.get(f"/api/v1/sessions/{session_id}").json()
+            try:
+                answer = api.get(f"/api/v1/sessions/{session_id}")
+            except httpx.RemoteProtocolError:  # a kept connection, cut by a reload of nginx
+                continue
+            found: dict[str, Any] = answer.json()
             if found["state"] == state:
                 return found
             assert found["state"] != "failed", found["failure"]

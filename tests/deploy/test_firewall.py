@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -53,6 +54,10 @@ def link_local(host: Host, container: str) -> dict[str, str]:
     shown = host.out(f"docker exec {container} cat /proc/net/if_inet6")
     found = re.findall(r"(?m)^(fe80\w+) \w+ \w+ \w+ (\w+) +eth0$", shown)
     return {":".join(re.findall("....", address)): flags for address, flags in found}
+
+
+def is_settled(host: Host, container: str) -> bool:
+    return {*link_local(host, container).values()} <= {SETTLED}
 
 
 def stands(host: Host) -> bool:
@@ -121,7 +126,7 @@ def test_sessions_do_not_reach_each_other_by_ipv6_where_an_engine_leaves_it_on(
     other = start_container(host, "remoteapp-remoteapp")
     try:
         for container in (session, other):
-            until(lambda one=container: {*link_local(host, one).values()} <= {SETTLED})
+            until(partial(is_settled, host, container))
         for address in link_local(host, other):  # none where the engine has switched IPv6 off
             target = f"{address}%eth0 8888"
             assert from_container(host, session, [target]) == {target: SILENT}
