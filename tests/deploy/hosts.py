@@ -22,6 +22,7 @@ from typing import Any
 
 import httpx
 from deploy import host_image
+from portal import LikeABrowser
 
 from control_plane.trial.places import CLONE, command
 
@@ -201,7 +202,7 @@ class Host:
         )
 
 
-class _ByAddress(httpx.HTTPTransport):
+class _ByAddress(LikeABrowser):
     """Goes to one address whatever the name: no resolver of this machine knows the hosts."""
 
     def __init__(self, address: str, trust: ssl.SSLContext) -> None:

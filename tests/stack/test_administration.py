@@ -160,7 +160,8 @@ def test_a_grant_that_is_revoked_ends_what_runs_of_it(
     session = started(portal, api)
     assert admin.delete(grant).status_code == 204
     assert api.get("/api/v1/applications").json()["total"] == 0
-    until(lambda: session["id"] not in realm.containers(), 5)
+    until(lambda: api.get(session["url"]).status_code == 404, 5)
+    until(lambda: session["id"] not in realm.containers())
     assert admin.delete(grant).status_code == 404
 
 
