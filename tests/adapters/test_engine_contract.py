@@ -679,7 +679,7 @@ def _docker_engine(realm: str, **changes: Any) -> Iterator[DockerEngine]:
 def _clean(realm: str) -> None:
     wanted = {"label": f"{RUN}realm={realm}"}
     with closing(docker.from_env()) as api:
-        for container in api.containers.list(all=True, filters=wanted):
+        for container in api.containers.list(all=True, filters=wanted, ignore_removed=True):
             container.remove(force=True, v=True)
         for network in api.networks.list(filters=wanted):
             network.remove()

@@ -75,7 +75,9 @@ class Engine:
 
     def containers(self) -> Sequence[Any]:
         label = {"label": f"{REALM}={self.realm}"}
-        found: Sequence[Any] = self.api.containers.list(all=True, filters=label)
+        found: Sequence[Any] = self.api.containers.list(
+            all=True, filters=label, ignore_removed=True
+        )
         return found
 
     def session(self, name: str) -> Any:

@@ -58,7 +58,11 @@ class Real:
         return self.api.containers.create(HELLO, mounts=[mount], labels=labels)
 
     def containers(self) -> list[Any]:
-        return list(self.api.containers.list(all=True, filters={"label": f"{REALM}={self.realm}"}))
+        return list(
+            self.api.containers.list(
+                all=True, filters={"label": f"{REALM}={self.realm}"}, ignore_removed=True
+            )
+        )
 
 
 @pytest.fixture

@@ -302,7 +302,7 @@ def test_a_check_that_is_broken_off_leaves_nothing(
         _, said = check.communicate(timeout=60)
     assert (check.returncode, said) == (status, "\nAborted!\n")
     label = {"label": f"{REALM}={realm}"}
-    assert engine.containers.list(all=True, filters=label) == []
+    assert engine.containers.list(all=True, filters=label, ignore_removed=True) == []
     assert engine.networks.list(filters=label) == []
     assert engine.volumes.list(filters=label) == []
     assert list(tmp_path.iterdir()) == []

@@ -57,7 +57,9 @@ class Contained:
     @property
     def container(self) -> Any:
         label = f"com.docker.compose.project={self.project}"
-        (found,) = self.engine.containers.list(all=True, filters={"label": label})
+        (found,) = self.engine.containers.list(
+            all=True, filters={"label": label}, ignore_removed=True
+        )
         return found
 
     def compose(self, *words: str, line: str = "") -> subprocess.CompletedProcess[str]:
@@ -132,7 +134,7 @@ class Desk:
     @property
     def container(self) -> Any:
         label = f"eu.simphony-project.docker.runinfo.url_id={self.session['id']}"
-        (found,) = self.portal.engine.containers.list(filters={"label": label})
+        (found,) = self.portal.engine.containers.list(filters={"label": label}, ignore_removed=True)
         return found
 
     def state(self) -> str:
@@ -274,7 +276,9 @@ def test_the_engine_learns_that_it_is_healthy(portal: Contained) -> None:
 def test_a_session_is_stopped_by_its_owner(desk: Desk) -> None:
     container = desk.container
     assert desk.api.delete(f"/api/v1/sessions/{desk.session['id']}").status_code == 204
-    assert container.id not in {one.id for one in desk.portal.engine.containers.list(all=True)}
+    assert container.id not in {
+        one.id for one in desk.portal.engine.containers.list(all=True, ignore_removed=True)
+    }
     assert desk.api.get(desk.session["url"]).status_code == 404
 
 

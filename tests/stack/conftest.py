@@ -34,7 +34,7 @@ class Realm:
     def containers(self) -> dict[str, Any]:
         """Return the containers by session id."""
         label = f"{RUN}realm={self.live.realm}"
-        found = self.api.containers.list(all=True, filters={"label": label})
+        found = self.api.containers.list(all=True, filters={"label": label}, ignore_removed=True)
         return {one.labels[RUN + "url_id"]: one for one in found}
 
     def routes(self) -> set[str]:
