@@ -1,5 +1,6 @@
 """The machine that the tests run on: an engine, the images, a portal, a browser."""
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -24,12 +25,15 @@ CHROMIUM = "/usr/bin/chromium"
 FIRST = ("trial", "deploy", "images", "stack", "browser")
 TRIAL = pytest.StashKey[bool]()
 TRIAL_SECONDS = 2400
+# What the processes of a parallel run tell one another.
+TOGETHER = CLONE / "var" / "tests"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 
 def pytest_configure() -> None:
     """Let SIGTERM end the run as Ctrl-C does: what was started is stopped."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    TOGETHER.mkdir(parents=True, exist_ok=True)
 
 
 class _Together(LoadScopeScheduling):  # type: ignore[misc] # xdist tells no types
@@ -87,18 +91,21 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def _trial_over() -> Path:
     """Return the file that says so, one a run."""
     run = os.environ.get("PYTEST_XDIST_TESTRUNUID", f"one-{os.getpid()}")
-    folder = CLONE / "var" / "tests"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder / f"trial-over-{run}"
+    return TOGETHER / f"trial-over-{run}"
 
 
 @pytest.fixture(scope="session")
 def engine_up() -> Iterator[None]:
-    """A Docker engine: the one that runs, else one that is stopped in the end."""
+    """A Docker engine: the one that runs, else one that is stopped when no process needs it."""
     logs = CLONE / "var" / "log"
     logs.mkdir(parents=True, exist_ok=True)
-    with engine.provided(logs):
-        yield
+    with (TOGETHER / "engine-users").open("w") as users:
+        fcntl.flock(users, fcntl.LOCK_SH)
+        with engine.provided(logs) as ours:
+            yield
+            fcntl.flock(users, fcntl.LOCK_UN)
+            if ours:
+                fcntl.flock(users, fcntl.LOCK_EX)
 
 
 @pytest.fixture(scope="session")

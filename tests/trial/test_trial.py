@@ -16,7 +16,7 @@ import pytest
 from portal import free_port
 from trial.command import LABEL, RUN, Machine, Trial, docker, machine, trial, until, working_in
 
-from control_plane.trial import gateway, processes
+from control_plane.trial import engine, gateway, processes
 from control_plane.trial.host import pam_service
 from control_plane.trial.locks import held
 from control_plane.trial.places import CLONE
@@ -26,8 +26,10 @@ BUILDING_SECONDS = 1800
 
 
 @pytest.fixture
-def before() -> Machine:
+def before(tmp_path: Path) -> Machine:
     with pam_service():  # one that a killed run left goes with this one
+        pass
+    with engine.provided(tmp_path):  # it clears away what one that was killed left of containers
         pass
     return machine()
 
