@@ -91,6 +91,12 @@ def test_a_wildcard_by_dns_01_is_renewed_by_the_unit_of_the_timer(host: Host) ->
     assert names(shown(host)) == {host.fqdn, f"*.{apps}"}
 
 
+def test_the_timer_of_the_renewal_is_there_after_the_next_boot(host: Host) -> None:
+    timer = "remoteapp-certificate.timer"
+    said = host.out(f"systemctl is-enabled {timer}; systemctl is-active {timer}")
+    assert said.split() == ["enabled", "active"]
+
+
 def test_the_present_certificate_stays_while_the_authority_is_away(host: Host) -> None:
     before = shown(host)
     play = provision(host, check=False, **ACME | {"remoteapp_acme_ca_bundle": ""})

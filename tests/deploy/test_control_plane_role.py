@@ -135,6 +135,18 @@ def test_an_addition_to_a_unit_restarts_that_unit_and_goes_when_it_is_wanted_no_
     assert host.out(show) == "Remoteapp: routes that were handed over"
 
 
+def test_what_a_run_that_was_cut_off_did_not_let_the_service_read_is_read(host: Host) -> None:
+    before = started(host)
+    host.run(f"touch {SETTINGS}")
+    assert role(host).changed == 1
+    assert restarted(host, before) == {"remoteapp.service"}
+    host.run("touch /etc/systemd/system/remoteapp.service")
+    assert role(host).changed == 1
+    again = started(host)
+    assert role(host).changed == 0
+    assert restarted(host, again) == set()
+
+
 def test_another_release_replaces_what_a_run_left_half_made_and_keeps_the_one_before(
     host: Host, tmp_path: Path
 ) -> None:
