@@ -23,6 +23,8 @@ from control_plane.trial.places import CLONE
 CHROMIUM = "/usr/bin/chromium"
 # Folders in the order of their turn; the rest follows.
 FIRST = ("trial", "deploy", "images", "stack", "browser")
+# Files of `deploy` that boot hosts of their own only.
+OWN_HOSTS = ("test_preflight.py", "test_remote_engine.py", "test_upgrade.py")
 TRIAL = pytest.StashKey[bool]()
 TRIAL_SECONDS = 2400
 # What the processes of a parallel run tell one another.
@@ -42,7 +44,7 @@ class _Together(LoadScopeScheduling):  # type: ignore[misc] # xdist tells no typ
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
         folder = file.split("/")[1]
-        if folder == "deploy":
+        if folder == "deploy" and Path(file).name not in OWN_HOSTS:
             return "trixie" if "trixie" in nodeid else "bookworm"
         return folder if folder == "trial" else file
 

@@ -68,8 +68,14 @@ class EventHub:
         self._listeners.discard(queue)
 
     def close(self) -> None:
-        """End every stream, and each that begins from now on: none holds a shutdown back."""
+        """End every stream, and each that begins from now on: none holds a shutdown back.
+
+        Safe from a signal's handler, which may interrupt somebody who subscribes or waits.
+        """
         self._is_closed = True
+        self._loop.call_soon_threadsafe(self._end_all)
+
+    def _end_all(self) -> None:
         for queue in list(self._listeners):
             self._end(queue)
 

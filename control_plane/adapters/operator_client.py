@@ -16,15 +16,19 @@ SOCKET = Path("/run/remoteapp/control-plane.sock")
 _TIMEOUT = httpx.Timeout(10, read=600)
 
 
+class SilentError(UnavailableError):
+    """The service did not answer: it is away, or just ending."""
+
+
 def post(socket: Path, path: str, body: bytes, headers: Mapping[str, str]) -> Any:
-    """Send a request with a JSON body; return the answer. UnavailableError without one."""
+    """Send a request with a JSON body; return the answer. SilentError without one."""
     said = {"Content-Type": "application/json", **headers}
     transport = httpx.HTTPTransport(uds=str(socket))
     try:
         with httpx.Client(transport=transport, timeout=_TIMEOUT) as client:
             answer = client.post(f"http://control-plane{path}", content=body, headers=said)
     except httpx.TransportError as error:
-        raise UnavailableError(
+        raise SilentError(
             f"The service does not answer on {socket}: {error}.",
             "See journalctl --unit remoteapp.service.",
         ) from error

@@ -11,7 +11,7 @@ import pwd
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -42,14 +42,18 @@ def perform(
     """Ask the service what stands under `path`, or do it by `act` where no service runs."""
     found, secret = settings.load(), settings.secret()
     _become(found.state_directory)
-    try:
-        with _own_plane(found, secret) as ours:
-            return act(ours, found)
-    except _ServedError:
-        pass
+    with suppress(_ServedError), _own_plane(found, secret, patience=0) as ours:
+        return act(ours, found)
     body = json.dumps(content).encode()
     headers = {operators.HEADER: operators.signature(secret, path, body)}
-    answer: Mapping[str, Any] = operator_client.post(socket, path, body, headers)
+    try:
+        answer: Mapping[str, Any] = operator_client.post(socket, path, body, headers)
+    except operator_client.SilentError:
+        # It may have been asked while it ended: then this command does the work after all.
+        patience = plane.PREDECESSOR_SECONDS
+        with suppress(_ServedError), _own_plane(found, secret, patience) as ours:
+            return act(ours, found)
+        raise
     return answer
 
 
@@ -70,11 +74,14 @@ def _become(state: Path) -> None:
 
 
 @contextmanager
-def _own_plane(found: Settings, secret: bytes) -> Iterator[Plane]:
-    """Hold the realm and its plane until the end; _ServedError while a service does."""
+def _own_plane(found: Settings, secret: bytes, patience: float) -> Iterator[Plane]:
+    """Hold the realm and its plane until the end; _ServedError while a service does.
+
+    `patience` is how many seconds it is waited for to end.
+    """
     with _loop() as loop:
         try:
-            ours = plane.open_plane(found, loop, secret, patience=0)
+            ours = plane.open_plane(found, loop, secret, patience)
         except ConflictError as error:
             raise _ServedError from error
         lifecycle.load(ours)

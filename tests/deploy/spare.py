@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from deploy import hosts
 from deploy.hosts import Host
-from deploy.people import HELLO, Site
+from deploy.people import HELLO, TERMINAL, Site
 
 PACKAGES = "docker.io docker-cli iptables nftables nginx openssl python3-venv"
 OWN_SITE = "server { listen 8081; location / { return 200 'the lab'; } }\n"
@@ -58,7 +58,7 @@ def provisioned(name: str) -> Iterator[Spare]:
         own.run(f"apt-get install --yes --no-install-recommends {PACKAGES}")
         own.put("/etc/nginx/conf.d/lab.conf", OWN_SITE)
         own.run("systemctl enable --now docker nginx; systemctl reload nginx")
-        own.load(HELLO)
+        own.load(HELLO, TERMINAL)
         own.run(
             f"docker run --detach --name lab --restart always --entrypoint sleep {HELLO} 1000000"
         )
