@@ -19,9 +19,9 @@ trial-clean: ## remove what trials left: var/, homes, images, network
 	@exec control_plane/trial/run --clean
 
 test: ## run the tests on the real parts (root; ARGS="-k name")
-	@exec tests/run $(ARGS)
+	@exec tests/run --ignore=tests/deploy $(ARGS)
 
-test-hosts: ## of these, those of whole hosts that boot systemd (root; ARGS="-k name")
+test-hosts: ## provision whole hosts that boot systemd, and test them (root; ARGS="-k name")
 	@exec tests/run tests/deploy $(ARGS)
 
 check: venv ## lint, types, unit tests
