@@ -102,38 +102,38 @@ def test_a_user_is_let_in_works_and_leaves_from_anywhere(
     image, path = archive
     assert machine.admin("image", "upload", str(path)) == f"Took in {image}.\n"
     machine.admin("app", "create", image, "--display-name", "Walk")
-    machine.admin("group", "create", "walkers")
-    machine.admin("user", "create", "ines", "--stdin", "--group", "walkers", typed="ines walks\n")
+    machine.admin("group", "create", "hikers")
+    machine.admin("user", "create", "hanna", "--stdin", "--group", "hikers", typed="hanna walks\n")
     limits = ("--memory", "200m", "--max-lifetime", "3600", "--allow-home")
-    words = ("grant", "create", image, "--group", "walkers", "--volume", f"{folder}:/data:ro")
+    words = ("grant", "create", image, "--group", "hikers", "--volume", f"{folder}:/data:ro")
     grant = machine.admin(*words, *limits).strip()
 
-    machine.login("ines", "ines", "ines walks")
-    url = machine.url("ines", grant)
-    (session,) = machine.told("session", "list", "--user", "ines")
+    machine.login("hanna", "hanna", "hanna walks")
+    url = machine.url("hanna", grant)
+    (session,) = machine.told("session", "list", "--user", "hanna")
     assert (session["url"], session["application"], session["state"]) == (url, "Walk", "ready")
     assert session["policy"]["volumes"] == [f"{folder}:/data:ro"]
     container = realm.containers()[session["id"]]
     assert container.attrs["HostConfig"]["Memory"] == 200 * 1024**2
-    longer = json.loads(machine.done("ines", "app", "extend", session["id"], "600", "--json"))
+    longer = json.loads(machine.done("hanna", "app", "extend", session["id"], "600", "--json"))
     assert longer["ends_at"] > session["ends_at"]
 
     machine.admin("grant", "change", grant, "--memory", "300m")
     until(lambda: _memory(realm, session["id"]) == 300 * 1024**2)
     machine.admin("session", "message", session["id"], "We close at six.")
     machine.admin("grant", "remove", grant)
-    until(lambda: machine.told("session", "list", "--user", "ines") == [])
-    assert json.loads(machine.done("ines", "app", "available", "--json")) == []
+    until(lambda: machine.told("session", "list", "--user", "hanna") == [])
+    assert json.loads(machine.done("hanna", "app", "available", "--json")) == []
 
-    report = machine.told("user", "remove", "ines", "--home", "delete", "--dry-run")
-    assert (report["tokens"], report["groups"], report["sessions"]) == (1, ["walkers"], [])
-    assert report == machine.told("user", "remove", "ines", "--home", "delete")
-    refused = machine.ran("ines", "app", "available")
+    report = machine.told("user", "remove", "hanna", "--home", "delete", "--dry-run")
+    assert (report["tokens"], report["groups"], report["sessions"]) == (1, ["hikers"], [])
+    assert report == machine.told("user", "remove", "hanna", "--home", "delete")
+    refused = machine.ran("hanna", "app", "available")
     assert (refused.returncode, refused.stderr) == (
         1,
         "remoteapprest: Nobody is signed in. Sign in again with remoteapprest login URL.\n",
     )
-    machine.admin("group", "remove", "walkers")
+    machine.admin("group", "remove", "hikers")
     machine.admin("app", "remove", image)
     machine.admin("image", "remove", image)
     _check_books(machine, image, grant)
@@ -145,29 +145,29 @@ def _memory(realm: Realm, session_id: str) -> int:
 
 def _check_books(machine: Machine, image: str, grant: str) -> None:
     """See that ledger and audit log tell of the walk, and of no password."""
-    (used,) = [one for one in machine.told("usage") if one["name"] == "ines"]
+    (used,) = [one for one in machine.told("usage") if one["name"] == "hanna"]
     assert (used["sessions"], used["seconds"] > 0) == (1, True)
     by_application = csv.DictReader(
         io.StringIO(machine.admin("usage", "--by", "application", "--csv"))
     )
     assert "Walk" in [row["name"] for row in by_application]
     # The home goes when no session uses it any more: at a moment of its own.
-    until(lambda: ("home-delete", "ines") in _done(machine))
-    mine = [one for one in _done(machine) if one[1] in (image, "ines", grant, "walkers")]
+    until(lambda: ("home-delete", "hanna") in _done(machine))
+    mine = [one for one in _done(machine) if one[1] in (image, "hanna", grant, "hikers")]
     assert [one for one in mine if one[0] != "home-delete"] == [
         ("image-upload", image),
         ("application-create", image),
-        ("group-create", "walkers"),
-        ("user-create", "ines"),
+        ("group-create", "hikers"),
+        ("user-create", "hanna"),
         ("grant", grant),
         ("grant-change", grant),
         ("revoke", grant),
-        ("user-remove", "ines"),
-        ("group-remove", "walkers"),
+        ("user-remove", "hanna"),
+        ("group-remove", "hikers"),
         ("application-remove", image),
         ("image-remove", image),
     ]
-    assert "ines walks" not in json.dumps(machine.told("audit", "--actor", "admin"))
+    assert "hanna walks" not in json.dumps(machine.told("audit", "--actor", "admin"))
 
 
 def _done(machine: Machine) -> list[tuple[str, str]]:
