@@ -7,6 +7,7 @@ setting, later the store is away.
 import inspect
 from collections.abc import Callable
 from importlib import import_module
+from types import FunctionType
 from typing import Any, Protocol, TypeVar
 
 from control_plane.adapters.accounting_snapshot import SnapshotAccounting
@@ -27,7 +28,7 @@ WHOLE = tuple(
         name
         for port in (Accounting, Stores)
         for name, value in vars(port).items()
-        if inspect.isfunction(value) and not name.startswith("_")
+        if isinstance(value, FunctionType | property) and not name.startswith("_")
     )
 )
 T = TypeVar("T")

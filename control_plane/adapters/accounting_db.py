@@ -53,6 +53,11 @@ class PeeweeAccounting:
         """Keep the database; nothing is read yet."""
         self._database = database
 
+    @property
+    def writable(self) -> bool:
+        """It is always."""
+        return True
+
     def user(self, name: str) -> User | None:
         """Return the user of that name, with the groups."""
         with self._database.reading() as db:

@@ -58,6 +58,11 @@ class SnapshotAccounting:
         self._seen = source.version()
         self._state = _state(source.holdings())
 
+    @property
+    def writable(self) -> bool:
+        """It never is: the source is changed elsewhere."""
+        return False
+
     def version(self) -> object:
         """Return a number that grows with every change that could be read."""
         self._now()

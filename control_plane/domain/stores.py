@@ -39,6 +39,10 @@ class Accounting(Protocol):
     A store that is read only raises NotSupportedError on every write.
     """
 
+    @property
+    def writable(self) -> bool:
+        """Whether it can be changed here at all."""
+
     def user(self, name: str) -> User | None:
         """Return the user of that name, with the groups."""
 

@@ -281,12 +281,12 @@ def _created(
     call: Call, collection: str, name: str, entity: etags.Tagged, model: BaseModel
 ) -> Response:
     location = f"/api/v1/admin/{collection}/{quote(name, safe='')}"
-    headers = {"Location": location, "ETag": etags.tag(call, entity)}
+    headers = {"Location": location, "ETag": etags.tag(call.plane, entity)}
     return render.answer(model, 201, headers)
 
 
 def _shown(call: Call, entity: etags.Tagged, model: BaseModel) -> Response:
-    return render.answer(model, 200, {"ETag": etags.tag(call, entity)})
+    return render.answer(model, 200, {"ETag": etags.tag(call.plane, entity)})
 
 
 def _user(user: User) -> schemas.UserAnswer:

@@ -34,6 +34,7 @@ from control_plane.web import (
     signing_in,
     streams,
 )
+from control_plane.web.admin_pages import users
 from control_plane.web.authorise import authorise, away
 from control_plane.web.middleware import Headers
 from control_plane.web.operations import Operation
@@ -113,6 +114,15 @@ PAGES: Sequence[BaseRoute] = (
     Route("/logout", signing_in.sign_out, methods=["POST"]),
     Route("/api/v1/signin-methods", signing_in.methods, methods=["GET"]),
     Route("/sessions/{id}", pages.session, methods=["GET"]),
+    # Administration, for people.
+    Route("/admin/users", users.listed, methods=["GET"]),
+    Route("/admin/users/new", users.new, methods=["GET"]),
+    Route("/admin/users/new", users.create, methods=["POST"]),
+    Route("/admin/users/{id}", users.show, methods=["GET"]),
+    Route("/admin/users/{id}", users.change, methods=["POST"]),
+    Route("/admin/users/{id}/password", users.set_password, methods=["POST"]),
+    Route("/admin/users/{id}/remove", users.leaving, methods=["GET"]),
+    Route("/admin/users/{id}/remove", users.remove, methods=["POST"]),
     Route("/api/docs", openapi.page, methods=["GET"]),
     Route("/api/v1/openapi.json", openapi.document, methods=["GET"]),
     Route("/healthz", health.healthz, methods=["GET"]),

@@ -55,7 +55,7 @@ async def unforeseen(request: Request, error: Exception) -> Response:
     else:
         hint = f"Tell an administrator this reference: {reference}"
         answer = render_plainly(
-            "error.html", _context(500, "Something went wrong here.", hint), 500
+            request, "error.html", _context(500, "Something went wrong here.", hint), 500
         )
     return answer
 

@@ -1,24 +1,20 @@
-"""HTML from templates.
+"""HTML from templates, in the visitor's language.
 
 Invariant: every value is escaped; a name that a template lacks is an error, never an empty place.
 """
 
 from collections.abc import Mapping
+from functools import cache
 from importlib.resources import files
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from control_plane.web import language as languages
+from control_plane.web import words
 from control_plane.web.gate import cookie_caller
-
-_TEMPLATES = Environment(
-    loader=FileSystemLoader(str(files("control_plane.web") / "templates")),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
+from control_plane.web.language import Language
 
 
 def render_page(
@@ -30,22 +26,56 @@ def render_page(
 ) -> HTMLResponse:
     """Return the template `name` as an answer; `user` in it is who is signed in, or None.
 
-    A page extends `page.html` and fills its blocks `title`, `head` and `content`. It may use the
-    classes `prose` (text in one column), `card`, `facts` (a list of short facts), `muted`, `alert`,
-    `button` with `primary`, `quiet` or `danger`, `spread` (a row whose ends lie apart) and
-    `scroll` (around a wide table). `table`, `code`, `pre` and `details` are styled as they are.
-    The policy allows no inline script, style or handler.
+    A page extends `page.html` and fills its blocks `title`, `head` and `content`. Its own text
+    stands in `_("…")` or `{% trans %}`; a sentence that Python made goes through the filter `said`.
+    It may use the classes `prose` (text in one column), `card`, `facts` (a list of short facts),
+    `muted`, `alert`, `notice`, `button` with `primary`, `quiet` or `danger`, `spread` (a row whose
+    ends lie apart) and `scroll` (around a wide table). `table`, `code`, `pre` and `details` are
+    styled as they are. The policy allows no inline script, style or handler.
     """
     caller = cookie_caller(request)
-    return _page(name, {"user": caller and caller.user, **context}, status, headers)
+    administers = bool(caller and "admin:read" in caller.scopes)
+    who = {"user": caller and caller.user, "administers": administers}
+    shown = {**who, "path": request.url.path, **context}
+    return _page(languages.of(request), name, shown, status, headers)
 
 
-def render_plainly(name: str, context: Mapping[str, object], status: int) -> HTMLResponse:
+def render_plainly(
+    request: Request, name: str, context: Mapping[str, object], status: int
+) -> HTMLResponse:
     """Return a page without asking who is signed in: for when the fault may lie there."""
-    return _page(name, {"user": None, **context}, status, None)
+    shown = {"user": None, "administers": False, "path": request.url.path, **context}
+    return _page(languages.of(request), name, shown, status, None)
 
 
 def _page(
-    name: str, context: Mapping[str, object], status: int, headers: Mapping[str, str] | None
+    language: Language,
+    name: str,
+    context: Mapping[str, object],
+    status: int,
+    headers: Mapping[str, str] | None,
 ) -> HTMLResponse:
-    return HTMLResponse(_TEMPLATES.get_template(name).render(context), status, headers)
+    content = _templates(language.tag).get_template(name).render(context)
+    answer = HTMLResponse(content, status, headers)
+    answer.headers.append("Content-Language", language.tag)
+    answer.headers.append("Vary", "Accept-Language, Cookie")
+    return answer
+
+
+@cache
+def _templates(tag: str) -> Environment:
+    """Return the templates of one language."""
+    made = Environment(
+        loader=FileSystemLoader(str(files("control_plane.web") / "templates")),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+    )
+    language = languages.languages()[tag]
+    made.policies["ext.i18n.trimmed"] = True
+    made.install_gettext_translations(language.catalogue, newstyle=True)  # type: ignore[attr-defined]
+    made.globals |= {"language": language, "languages": languages.languages()}
+    made.filters |= {"said": language.sentence, "size": words.size, "lasting": words.lasting}
+    return made

@@ -49,6 +49,10 @@ class FakeAccounting:
         self._held = Holdings()
         self._given: set[int] = set()
 
+    @property
+    def writable(self) -> bool:
+        return True
+
     def user(self, name: str) -> User | None:
         return next((one for one in self._held.users if one.name == name), None)
 

@@ -1,0 +1,133 @@
+"""The language that a visitor reads, and every sentence in it.
+
+Invariant: English is the source: what a catalogue lacks is shown in English, never as a gap. A
+catalogue's keys are the sentences themselves, with `{name}` where a value stands.
+"""
+
+import gettext
+import io
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property, lru_cache
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+
+from babel import Locale
+from babel.core import negotiate_locale
+from babel.messages import mofile, pofile
+from starlette.requests import Request
+
+SOURCE = "en"
+COOKIE = "remoteapp-language"
+_FILES = "remoteapp.po"
+_GAP = re.compile(r"\{(\w+)\}")
+# "de-CH;q=0.8": a tag of a language, and how welcome it is (RFC 9110, section 12.5.4).
+_WISH = re.compile(r"\s*([A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*)\s*(?:;\s*q=([01](?:\.\d{0,3})?))?\s*")
+_MOST_WISHES = 20
+_KEPT_SENTENCES = 2048
+
+
+@dataclass(frozen=True)
+class Language:
+    """One language: its tag, its own name, and its catalogue."""
+
+    tag: str
+    catalogue: gettext.NullTranslations
+    keys: Sequence[str] = ()
+
+    @cached_property
+    def locale(self) -> Locale:
+        """How numbers and lists are written in it."""
+        return Locale.parse(self.tag, sep="-")
+
+    @cached_property
+    def name(self) -> str:
+        """Its name in itself, such as `Deutsch`."""
+        return (self.locale.get_display_name() or self.tag).capitalize()
+
+    def sentence(self, text: str) -> str:
+        """Return an English sentence of this program in the language; as it is when unknown.
+
+        It may come from another process or from a database: what stood in its gaps is found by the
+        words around them.
+        """
+        return text if self.tag == SOURCE else _sentence(self.tag, text)
+
+    @cached_property
+    def _patterns(self) -> Sequence[tuple[re.Pattern[str], str]]:
+        """The sentences with gaps; those that say most come first."""
+        with_gaps = [key for key in self.keys if _GAP.search(key)]
+        ordered = sorted(with_gaps, key=lambda key: -len(_GAP.sub("", key)))
+        return [(_pattern(key), key) for key in ordered]
+
+    def translated(self, text: str) -> str:
+        """Return what `sentence` keeps."""
+        found = self.catalogue.gettext(text) if text else text
+        if found != text or not text:
+            return found
+        for pattern, key in self._patterns:
+            if match := pattern.fullmatch(text):
+                values = {name: self.sentence(value) for name, value in match.groupdict().items()}
+                return _filled(self.catalogue.gettext(key), values)
+        return text
+
+
+@cache
+def languages() -> Mapping[str, Language]:
+    """Return every language there is, by its tag; the source comes first."""
+    found = {SOURCE: Language(SOURCE, gettext.NullTranslations())}
+    for place in sorted(_folder().iterdir(), key=lambda one: one.name):
+        if (file := place / "LC_MESSAGES" / _FILES).is_file():
+            found[place.name] = _read(place.name, file)
+    return found
+
+
+def of(request: Request) -> Language:
+    """Return the language of a visitor: the one chosen, else one that the browser asks for."""
+    known = languages()
+    chosen = request.cookies.get(COOKIE, "")
+    return known.get(chosen) or wished(request.headers.get("accept-language", ""))
+
+
+def wished(header: str) -> Language:
+    """Return what suits an Accept-Language header best."""
+    known = languages()
+    found = negotiate_locale(_tags(header), list(known), sep="-")
+    return known[found or SOURCE]
+
+
+def _tags(header: str) -> list[str]:
+    """Return the tags of an Accept-Language header, the most welcome first."""
+    matches = [_WISH.fullmatch(one) for one in header.split(",")[:_MOST_WISHES]]
+    weighed = [(float(one[2] or 1), one[1]) for one in matches if one]
+    return [tag for weight, tag in sorted(weighed, key=lambda pair: -pair[0]) if weight]
+
+
+@lru_cache(maxsize=_KEPT_SENTENCES)
+def _sentence(tag: str, text: str) -> str:
+    return languages()[tag].translated(text)
+
+
+def _pattern(key: str) -> re.Pattern[str]:
+    """Return what matches a sentence and finds the values in its gaps."""
+    parts = _GAP.split(key)
+    found = [f"(?P<{part}>.+?)" if at % 2 else re.escape(part) for at, part in enumerate(parts)]
+    return re.compile("".join(found), re.DOTALL)
+
+
+def _filled(template: str, values: Mapping[str, str]) -> str:
+    return _GAP.sub(lambda gap: values.get(gap[1], gap[0]), template)
+
+
+def _folder() -> Traversable:
+    return files("control_plane") / "locale"
+
+
+def _read(tag: str, file: Traversable) -> Language:
+    catalogue = pofile.read_po(io.BytesIO(file.read_bytes()), locale=tag.replace("-", "_"))
+    compiled = io.BytesIO()
+    mofile.write_mo(compiled, catalogue)
+    compiled.seek(0)
+    keys = [str(one.id) for one in catalogue if isinstance(one.id, str) and one.string]
+    return Language(tag, gettext.GNUTranslations(compiled), keys)

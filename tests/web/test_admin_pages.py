@@ -1,0 +1,70 @@
+"""The pages of administration as a browser without scripts sees and sends them."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from served import portal_of
+from starlette.testclient import TestClient
+
+from control_plane.domain.entities import User
+from control_plane.domain.ports import Plane
+
+ORIGIN = {"Origin": "https://portal.test"}
+
+
+@pytest.fixture
+def admin(plane: Plane) -> Iterator[TestClient]:
+    """A browser in which an administrator is signed in."""
+    plane.accounting.add_user(User("admin", "virtual", admin=True, uid=79999, gid=79999))
+    plane.records.set_password("admin", plane.passwords.hash("admin's password"))
+    with TestClient(
+        portal_of(plane), base_url="https://portal.test", follow_redirects=False
+    ) as client:
+        form = {"name": "admin", "password": "admin's password", "next": "/"}
+        assert client.post("/login", data=form, headers=ORIGIN).status_code == 303
+        client.headers.update(ORIGIN)
+        yield client
+
+
+def test_users_are_listed_searched_and_sorted(admin: TestClient, plane: Plane) -> None:
+    names = [one.name for one in plane.accounting.users()]
+    assert listed(admin, "/admin/users") == sorted(names)
+    assert listed(admin, "/admin/users?sort=-name") == sorted(names, reverse=True)
+    assert listed(admin, "/admin/users?q=ADM") == ["admin"]
+
+
+def test_a_user_is_created_changed_and_removed_without_scripts(
+    admin: TestClient, plane: Plane
+) -> None:
+    form = {"name": "zoe", "kind": "virtual", "password": "a long password", "groups": ""}
+    answer = admin.post("/admin/users/new", data=form)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/admin/users/zoe?done=created")
+    page = admin.get("/admin/users/zoe").text
+    version = re.search(r'name="version" value="([^"]+)"', page)
+    assert version
+    changed = {"admin": "on", "groups": "", "version": version[1].replace("&#34;", '"')}
+    assert admin.post("/admin/users/zoe", data=changed).status_code == 303
+    zoe = plane.accounting.user("zoe")
+    assert zoe
+    assert (zoe.admin, zoe.enabled) == (True, False)
+    again = admin.post("/admin/users/zoe", data=changed)
+    assert again.status_code == 422
+    assert "It was changed since you looked at it." in again.text
+    assert "0 sessions that run" in admin.get("/admin/users/zoe/remove").text
+    assert admin.post("/admin/users/zoe/remove", data={"home": "keep"}).status_code == 303
+    assert plane.accounting.user("zoe") is None
+
+
+def test_a_refused_form_keeps_what_was_typed_and_complains_at_the_field(admin: TestClient) -> None:
+    form = {"name": "Zoe!", "kind": "virtual", "password": "short", "groups": "lab"}
+    answer = admin.post("/admin/users/new", data=form)
+    assert answer.status_code == 422
+    assert 'value="Zoe!"' in answer.text
+    assert 'id="field-password" name="password" type="password"' in answer.text
+    assert 'aria-invalid="true"' in answer.text
+    assert "short" not in answer.text
+
+
+def listed(admin: TestClient, address: str) -> list[str]:
+    return re.findall(r'<th scope="row"><a href="[^"]*">([^<]*)</a>', admin.get(address).text)
