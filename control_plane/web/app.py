@@ -34,7 +34,7 @@ from control_plane.web import (
     signing_in,
     streams,
 )
-from control_plane.web.admin_pages import users
+from control_plane.web.admin_pages import groups, users
 from control_plane.web.authorise import authorise, away
 from control_plane.web.middleware import Headers
 from control_plane.web.operations import Operation
@@ -123,6 +123,13 @@ PAGES: Sequence[BaseRoute] = (
     Route("/admin/users/{id}/password", users.set_password, methods=["POST"]),
     Route("/admin/users/{id}/remove", users.leaving, methods=["GET"]),
     Route("/admin/users/{id}/remove", users.remove, methods=["POST"]),
+    Route("/admin/groups", groups.listed, methods=["GET"]),
+    Route("/admin/groups/new", groups.new, methods=["GET"]),
+    Route("/admin/groups/new", groups.create, methods=["POST"]),
+    Route("/admin/groups/{id}", groups.show, methods=["GET"]),
+    Route("/admin/groups/{id}", groups.change, methods=["POST"]),
+    Route("/admin/groups/{id}/remove", groups.leaving, methods=["GET"]),
+    Route("/admin/groups/{id}/remove", groups.remove, methods=["POST"]),
     Route("/api/docs", openapi.page, methods=["GET"]),
     Route("/api/v1/openapi.json", openapi.document, methods=["GET"]),
     Route("/healthz", health.healthz, methods=["GET"]),

@@ -1,5 +1,6 @@
 """The pages of administration as a browser without scripts sees and sends them."""
 
+import html
 import re
 from collections.abc import Iterator
 
@@ -41,14 +42,12 @@ def test_a_user_is_created_changed_and_removed_without_scripts(
     answer = admin.post("/admin/users/new", data=form)
     assert (answer.status_code, answer.headers["location"]) == (303, "/admin/users/zoe?done=created")
     page = admin.get("/admin/users/zoe").text
-    version = re.search(r'name="version" value="([^"]+)"', page)
-    assert version
-    changed = {"admin": "on", "groups": "", "version": version[1].replace("&#34;", '"')}
-    assert admin.post("/admin/users/zoe", data=changed).status_code == 303
+    form = changed(page, admin="on", groups="")
+    assert admin.post("/admin/users/zoe", data=form).status_code == 303
     zoe = plane.accounting.user("zoe")
     assert zoe
     assert (zoe.admin, zoe.enabled) == (True, False)
-    again = admin.post("/admin/users/zoe", data=changed)
+    again = admin.post("/admin/users/zoe", data=form)
     assert again.status_code == 422
     assert "It was changed since you looked at it." in again.text
     assert "0 sessions that run" in admin.get("/admin/users/zoe/remove").text
@@ -68,3 +67,27 @@ def test_a_refused_form_keeps_what_was_typed_and_complains_at_the_field(admin: T
 
 def listed(admin: TestClient, address: str) -> list[str]:
     return re.findall(r'<th scope="row"><a href="[^"]*">([^<]*)</a>', admin.get(address).text)
+
+
+def test_a_group_is_created_changed_and_removed_without_scripts(
+    admin: TestClient, plane: Plane
+) -> None:
+    form = {"name": "lab", "members": "alice\r\nbob\r\n"}
+    assert admin.post("/admin/groups/new", data=form).status_code == 303
+    page = admin.get("/admin/groups/lab").text
+    assert ">alice\nbob</textarea>" in page
+    refused = admin.post("/admin/groups/lab", data=changed(page, members="alice\nnobody"))
+    assert refused.status_code == 422
+    assert ">alice\nnobody</textarea>" in refused.text
+    assert admin.post("/admin/groups/lab", data=changed(page, members="charlie")).status_code == 303
+    assert listed(admin, "/admin/groups?q=charlie") == ["lab"]
+    assert "0 grants to the group" in admin.get("/admin/groups/lab/remove").text
+    assert admin.post("/admin/groups/lab/remove").status_code == 303
+    assert list(plane.accounting.groups()) == []
+
+
+def changed(page: str, **fields: str) -> dict[str, str]:
+    """Return what a browser sends that changed these fields on a page."""
+    version = re.search(r'name="version" value="([^"]+)"', page)
+    assert version
+    return {"version": html.unescape(version[1]), **fields}
