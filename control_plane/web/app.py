@@ -34,7 +34,7 @@ from control_plane.web import (
     signing_in,
     streams,
 )
-from control_plane.web.admin_pages import groups, users
+from control_plane.web.admin_pages import announcement, audit, groups, usage, users
 from control_plane.web.authorise import authorise, away
 from control_plane.web.middleware import Headers
 from control_plane.web.operations import Operation
@@ -130,6 +130,10 @@ PAGES: Sequence[BaseRoute] = (
     Route("/admin/groups/{id}", groups.change, methods=["POST"]),
     Route("/admin/groups/{id}/remove", groups.leaving, methods=["GET"]),
     Route("/admin/groups/{id}/remove", groups.remove, methods=["POST"]),
+    Route("/admin/usage", usage.listed, methods=["GET"]),
+    Route("/admin/audit", audit.listed, methods=["GET"]),
+    Route("/admin/announcement", announcement.show, methods=["GET"]),
+    Route("/admin/announcement", announcement.announce, methods=["POST"]),
     Route("/api/docs", openapi.page, methods=["GET"]),
     Route("/api/v1/openapi.json", openapi.document, methods=["GET"]),
     Route("/healthz", health.healthz, methods=["GET"]),

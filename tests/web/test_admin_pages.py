@@ -40,7 +40,10 @@ def test_a_user_is_created_changed_and_removed_without_scripts(
 ) -> None:
     form = {"name": "zoe", "kind": "virtual", "password": "a long password", "groups": ""}
     answer = admin.post("/admin/users/new", data=form)
-    assert (answer.status_code, answer.headers["location"]) == (303, "/admin/users/zoe?done=created")
+    assert (answer.status_code, answer.headers["location"]) == (
+        303,
+        "/admin/users/zoe?done=created",
+    )
     page = admin.get("/admin/users/zoe").text
     form = changed(page, admin="on", groups="")
     assert admin.post("/admin/users/zoe", data=form).status_code == 303
@@ -84,6 +87,26 @@ def test_a_group_is_created_changed_and_removed_without_scripts(
     assert "0 grants to the group" in admin.get("/admin/groups/lab/remove").text
     assert admin.post("/admin/groups/lab/remove").status_code == 303
     assert list(plane.accounting.groups()) == []
+
+
+def test_the_audit_log_is_searched_by_its_words_and_days(admin: TestClient) -> None:
+    admin.post("/admin/groups/new", data={"name": "lab", "members": ""})
+    row = '<th scope="row">admin'
+    assert row in admin.get("/admin/audit?action=group-create&target=lab").text
+    for nothing in ("action=group-remove", "since=2999-01-01", "until=1999-01-01"):
+        assert row not in admin.get(f"/admin/audit?{nothing}").text
+    assert row in admin.get("/admin/audit?since=yesterday").text
+
+
+def test_everyone_is_told_something_until_it_is_taken_back(admin: TestClient) -> None:
+    refused = admin.post("/admin/announcement", data={"text": "Soon.", "until": "tomorrow"})
+    assert refused.status_code == 422
+    assert "must be a day and a time in the future" in refused.text
+    told = {"text": "The disks are exchanged <tonight>.", "until": "2999-01-01 12:00"}
+    assert admin.post("/admin/announcement", data=told).status_code == 303
+    assert "The disks are exchanged &lt;tonight&gt;." in admin.get("/").text
+    assert admin.post("/admin/announcement", data={"text": ""}).status_code == 303
+    assert "The disks" not in admin.get("/").text
 
 
 def changed(page: str, **fields: str) -> dict[str, str]:
