@@ -8,14 +8,14 @@ import gettext
 import io
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, cached_property, lru_cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
 from babel import Locale
 from babel.core import negotiate_locale
-from babel.messages import mofile, pofile
+from babel.messages import Message, mofile, pofile
 from starlette.requests import Request
 
 SOURCE = "en"
@@ -30,11 +30,12 @@ _KEPT_SENTENCES = 2048
 
 @dataclass(frozen=True)
 class Language:
-    """One language: its tag, its own name, and its catalogue."""
+    """One language: its tag, its own name, its catalogue, and what of it the scripts say."""
 
     tag: str
     catalogue: gettext.NullTranslations
     keys: Sequence[str] = ()
+    words: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def locale(self) -> Locale:
@@ -129,5 +130,11 @@ def _read(tag: str, file: Traversable) -> Language:
     compiled = io.BytesIO()
     mofile.write_mo(compiled, catalogue)
     compiled.seek(0)
-    keys = [str(one.id) for one in catalogue if isinstance(one.id, str) and one.string]
-    return Language(tag, gettext.GNUTranslations(compiled), keys)
+    said = [one for one in catalogue if one.id and isinstance(one.id, str) and one.string]
+    keys = [str(one.id) for one in said]
+    words = {str(one.id): str(one.string) for one in said if _is_of_scripts(one)}
+    return Language(tag, gettext.GNUTranslations(compiled), keys, words)
+
+
+def _is_of_scripts(message: Message) -> bool:
+    return any(name.endswith(".js") for name, _ in message.locations)
