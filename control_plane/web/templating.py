@@ -4,10 +4,12 @@ Invariant: every value is escaped; a name that a template lacks is an error, nev
 """
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
@@ -27,7 +29,8 @@ def render_page(
     """Return the template `name` as an answer; `user` in it is who is signed in, or None.
 
     A page extends `page.html` and fills its blocks `title`, `head` and `content`. Its own text
-    stands in `_("…")` or `{% trans %}`; a sentence that Python made goes through the filter `said`.
+    stands in `_("…")` or `{% trans %}`; a sentence that Python made goes through the filter `said`,
+    a time through the filter `moment`.
     It may use the classes `prose` (text in one column), `card`, `facts` (a list of short facts),
     `muted`, `alert`, `notice`, `button` with `primary`, `quiet` or `danger`, `spread` (a row whose
     ends lie apart) and `scroll` (around a wide table). `table`, `code`, `pre` and `details` are
@@ -78,4 +81,13 @@ def _templates(tag: str) -> Environment:
     made.install_gettext_translations(language.catalogue, newstyle=True)  # type: ignore[attr-defined]
     made.globals |= {"language": language, "languages": languages.languages()}
     made.filters |= {"said": language.sentence, "size": words.size, "lasting": words.lasting}
+    made.filters |= {"moment": moment}
     return made
+
+
+def moment(at: datetime, form: str = "short") -> Markup:
+    """Return a time in UTC; times.js writes it in the visitor's zone: short, long or relative."""
+    told = at.astimezone(UTC)
+    return Markup('<time datetime="{}" data-form="{}">{} UTC</time>').format(
+        told.isoformat(), form, told.strftime("%Y-%m-%d %H:%M")
+    )

@@ -2,6 +2,7 @@
 
 import { ask, capital, follow, say } from "./portal.js";
 import { start, stop } from "./sessions.js";
+import { written } from "./times.js";
 
 const cards = [...document.querySelectorAll(".application")];
 const others = document.getElementById("others");
@@ -28,10 +29,7 @@ function fill(row, session) {
 /** Write what only a browser knows (the local time), and names that tell rows apart. */
 function complete(row) {
   const time = row.querySelector("time");
-  const at = new Date(time.dateTime);
-  const today = at.toDateString() === new Date().toDateString();
-  const clock = { hour: "2-digit", minute: "2-digit" };
-  time.textContent = at.toLocaleString([], today ? clock : { day: "numeric", month: "short", ...clock });
+  time.textContent = written(time.dateTime);
   const name = nameOf(row);
   for (const control of row.querySelectorAll("a, button")) {
     control.setAttribute("aria-label", `${control.textContent} ${name}, since ${time.textContent}`);
