@@ -27,6 +27,7 @@ from control_plane.web import (
     faults,
     gate,
     health,
+    language_choice,
     openapi,
     operator,
     pages,
@@ -112,6 +113,7 @@ PAGES: Sequence[BaseRoute] = (
     Route("/login/{source}", signing_in.set_out, methods=["GET"]),
     Route("/login/{source}/callback", signing_in.come_back, methods=["GET"]),
     Route("/logout", signing_in.sign_out, methods=["POST"]),
+    Route("/language", language_choice.choose, methods=["POST"]),
     Route("/api/v1/signin-methods", signing_in.methods, methods=["GET"]),
     Route("/sessions/{id}", pages.session, methods=["GET"]),
     # Administration, for people.

@@ -93,9 +93,9 @@ def of(request: Request) -> Language:
 
 def wished(header: str) -> Language:
     """Return what suits an Accept-Language header best."""
-    known = languages()
+    known = {tag.lower(): one for tag, one in languages().items()}
     found = negotiate_locale(_tags(header), list(known), sep="-")
-    return known[found or SOURCE]
+    return known[(found or SOURCE).lower()]
 
 
 def _tags(header: str) -> list[str]:
