@@ -16,6 +16,7 @@ from control_plane.adapters.docker_library import DockerLibrary
 from control_plane.adapters.engine import DockerEngine
 from control_plane.adapters.events import EventHub
 from control_plane.adapters.gateway import FilesGateway
+from control_plane.adapters.image_checks import ProcessChecks
 from control_plane.adapters.jobs import LoopJobs
 from control_plane.adapters.pam_host import PamHost
 from control_plane.adapters.passwords import Argon2Passwords
@@ -59,6 +60,9 @@ def open_plane(
             session_range=settings.engine.session_range,
         ),
         library=DockerLibrary(engine),
+        image_checks=ProcessChecks(
+            settings.state_directory / "checks", settings.engine.start_timeout, _now
+        ),
         homes=DockerHomes(settings.realm, engine),
         gateway=FilesGateway(settings.spool, settings.routes_status, ANY_ADDRESS),
         passwords=Argon2Passwords(),

@@ -20,6 +20,8 @@ USE_CASES = {
     "declared",
     "departures",
     "enforcement",
+    "granting",
+    "image_checks",
     "images",
     "imports",
     "lifecycle",

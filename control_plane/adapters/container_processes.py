@@ -44,10 +44,14 @@ class Listener:
         return f"{host}:{self.port}"
 
 
+class HiddenError(UnavailableError):
+    """The processes of a container are no processes of this machine, or are not ours to see."""
+
+
 def processes(container: str, first: int) -> tuple[Process, ...]:
     """Return the first process of a container and all that come from it.
 
-    UnavailableError when that is no process of this machine.
+    HiddenError when that is no process that we see.
     """
     _check_is_here(container, first)
     statuses = dict(_statuses())
@@ -75,9 +79,9 @@ def _check_is_here(container: str, first: int) -> None:
     with suppress(OSError):
         if container in (_PROC / str(first) / "cgroup").read_text():
             return
-    raise UnavailableError(
-        "The engine's containers are no processes of this machine.",
-        "Check images on the machine that the engine runs on.",
+    raise HiddenError(
+        "The processes of containers cannot be seen from here.",
+        "Run control-plane image check as root on the machine that the engine runs on.",
     )
 
 

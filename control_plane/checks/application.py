@@ -7,7 +7,8 @@ from typing import Any
 
 from control_plane.adapters.application_client import EVENTS
 from control_plane.checks.booting import Booted, Realm, Subject
-from control_plane.checks.report import Point, beside_the_point, broken, last_words, passed
+from control_plane.checks.report import beside_the_point, broken, last_words, passed
+from control_plane.domain.image_checks import Point
 from control_plane.domain.names import shown
 
 NAME = "application"

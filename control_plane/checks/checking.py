@@ -17,9 +17,10 @@ from control_plane.checks.booting import (
     wait,
     wait_for_end,
 )
-from control_plane.checks.report import Point, Report, broken, complete, last_words, passed
+from control_plane.checks.report import broken, complete, last_words, passed
 from control_plane.domain import labels
 from control_plane.domain.entities import Application
+from control_plane.domain.image_checks import Point, Report
 from control_plane.errors import EngineUnavailableError, ImageMissingError, StartError
 
 Tell = Callable[[str], None]

@@ -3,9 +3,10 @@
 import struct
 from collections.abc import Iterator
 
-from control_plane.checks.report import Point, beside_the_point, broken, passed
+from control_plane.checks.report import beside_the_point, broken, passed
 from control_plane.domain import labels
 from control_plane.domain.entities import Image
+from control_plane.domain.image_checks import Point
 from control_plane.domain.names import shown
 
 _SIDE = 128  # pixels

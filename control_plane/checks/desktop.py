@@ -6,8 +6,9 @@ from typing import TypeVar
 from control_plane.adapters import rfb
 from control_plane.adapters.application_client import ApplicationClient
 from control_plane.checks.booting import Booted, Realm, Subject, booted, wait
-from control_plane.checks.report import Point, beside_the_point, broken, passed, unreached
+from control_plane.checks.report import beside_the_point, broken, passed, unreached
 from control_plane.domain import labels
+from control_plane.domain.image_checks import Point
 from control_plane.errors import ControlPlaneError
 
 _T = TypeVar("_T")

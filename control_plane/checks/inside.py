@@ -4,12 +4,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 from control_plane.adapters import container_processes
-from control_plane.adapters.container_processes import Listener, Process
+from control_plane.adapters.container_processes import HiddenError, Listener, Process
 from control_plane.checks import advice
 from control_plane.checks.booting import GIDS, UID, Booted, Realm, Subject, Waited
-from control_plane.checks.report import Point, beside_the_point, broken, passed
+from control_plane.checks.report import beside_the_point, broken, passed, unreached
 from control_plane.domain import labels
 from control_plane.domain.containers import ROOT_CAPABILITIES, WORKSPACE
+from control_plane.domain.image_checks import Point
 from control_plane.domain.names import shown
 from control_plane.errors import UnavailableError
 
@@ -19,12 +20,18 @@ _FORBIDDEN = ("operation not permitted", "permission denied")
 
 
 def points(where: Realm, subject: Subject, one: Booted) -> Iterator[Point]:
-    """Judge a container that is ready; UnavailableError where its processes are not here."""
-    first = where.inside.main_process(one.container)
-    found = container_processes.processes(one.container, first)
-    yield _as_root(found) if subject.as_root else _as_user(found)
+    """Judge a container that is ready; what shows in its processes, where they can be seen."""
     yield _workspace(where, one)
-    yield _listeners(subject, one, container_processes.listeners(one.container, first))
+    first = where.inside.main_process(one.container)
+    try:
+        found = container_processes.processes(one.container, first)
+        listen = container_processes.listeners(one.container, first)
+    except HiddenError as error:
+        why = f"{error.message} {error.hint}"
+        yield from (unreached(name, why) for name in ("user", "listeners", "capabilities"))
+        return
+    yield _as_root(found) if subject.as_root else _as_user(found)
+    yield _listeners(subject, one, listen)
     yield _capabilities(subject, found)
 
 

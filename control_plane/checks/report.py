@@ -4,13 +4,11 @@ Invariant: a report holds every point of NAMES once, in their order.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Literal
 
+from control_plane.domain.image_checks import Point, Report
 from control_plane.domain.labels import Kind
 from control_plane.domain.names import shown
 
-Result = Literal["pass", "fail", "not applicable", "not looked at"]
 NAMES = (
     "contract",
     "labels",
@@ -30,30 +28,6 @@ NAMES = (
     "sigterm",
     "resources",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Point:
-    """One promise: `seen` is a sentence on what was found, `todo` what to do about a fail."""
-
-    name: str
-    result: Result
-    seen: str
-    todo: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """All that was found out about one image."""
-
-    image: str
-    kind: Kind
-    points: tuple[Point, ...]
-
-    @property
-    def failed(self) -> bool:
-        """Whether any promise is broken."""
-        return any(one.result == "fail" for one in self.points)
 
 
 def passed(name: str, seen: str) -> Point:

@@ -8,7 +8,8 @@ from control_plane.adapters.application_client import PORTAL, Answer, Applicatio
 from control_plane.checks import advice
 from control_plane.checks.advice import Clues
 from control_plane.checks.booting import Booted, Subject, Waited
-from control_plane.checks.report import Point, broken, passed
+from control_plane.checks.report import broken, passed
+from control_plane.domain.image_checks import Point
 from control_plane.domain.names import shown
 from control_plane.errors import ControlPlaneError
 

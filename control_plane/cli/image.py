@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from types import FrameType
-from typing import Any
+from typing import Any, TextIO
 
 import click
 from click.exceptions import Exit
@@ -23,9 +23,9 @@ from rich.text import Text
 from control_plane import settings as settings_module
 from control_plane.checks.booting import Terms
 from control_plane.checks.checking import check as checked
-from control_plane.checks.report import Point, Report, Result
 from control_plane.cli.flags import application_fields, serving_flags
 from control_plane.domain import applications
+from control_plane.domain.image_checks import Point, Report, Result
 from control_plane.domain.names import shown
 from control_plane.errors import NotSupportedError
 from control_plane.installed import engine_place
@@ -56,10 +56,24 @@ def image() -> None:
     metavar="SECONDS",
     help="How long it may take to be ready. [default: the setting's]",
 )
+@click.option(
+    "--fields",
+    "file",
+    type=click.File(),
+    metavar="FILE",
+    help="More of these fields, as a JSON object; - is standard input.",
+)
 @click.option("--json", "as_json", is_flag=True, help="JSON, for programs.")
 @click.pass_context
 def check(
-    ctx: click.Context, /, name: str, *, start_timeout: float | None, as_json: bool, **fields: Any
+    ctx: click.Context,
+    /,
+    name: str,
+    *,
+    start_timeout: float | None,
+    file: TextIO | None,
+    as_json: bool,
+    **fields: Any,
 ) -> None:
     """Boot IMAGE as the portal would, and say which promises of the contract it keeps.
 
@@ -74,7 +88,8 @@ def check(
       4    the engine does not answer
       130  ended by Ctrl-C (143: by SIGTERM)
     """  # noqa: D301 - click wants the character
-    application = applications.parse({"image": name, **application_fields(fields)})
+    given = {**_read(file), **application_fields(fields), "image": name}
+    application = applications.parse(given)
     found = _settings()
     limits, engine = found.limits, found.engine
     place = engine_place(found)
@@ -92,6 +107,17 @@ def check(
 def render(report: Report, *, as_json: bool) -> str:
     """Return the report as a table for people, or as JSON for programs."""
     return json.dumps(asdict(report), indent=2) if as_json else _draw(report)
+
+
+def _read(file: TextIO | None) -> dict[str, Any]:
+    """Return the fields of an application in a file; UsageError."""
+    try:
+        found = json.load(file) if file else {}
+    except ValueError as error:
+        raise click.BadParameter(f"is no JSON: {error}", param_hint="--fields") from error
+    if not isinstance(found, dict):
+        raise click.BadParameter("must be a JSON object", param_hint="--fields")
+    return found
 
 
 def _tell(sentence: str) -> None:

@@ -13,6 +13,7 @@ from typing import Protocol
 from control_plane.domain.access import Access
 from control_plane.domain.containers import ContainerSpec
 from control_plane.domain.entities import Grant, Image, Network, Person, Sample, Volume
+from control_plane.domain.image_checks import ImageChecks
 from control_plane.domain.jobs import Events, Jobs
 from control_plane.domain.providers import Provider
 from control_plane.domain.reach import Reach
@@ -275,6 +276,7 @@ class Plane:
     disk: Disk
     engine: Engine
     library: Library
+    image_checks: ImageChecks
     homes: Homes
     gateway: Gateway
     passwords: Passwords

@@ -11,9 +11,10 @@ from click.testing import CliRunner, Result
 
 from control_plane.adapters.application_client import ApplicationClient
 from control_plane.checks import serving
-from control_plane.checks.report import NAMES, Point, Report, broken, complete, passed
+from control_plane.checks.report import NAMES, broken, complete, passed
 from control_plane.cli.control_plane import main
 from control_plane.cli.image import render
+from control_plane.domain.image_checks import Point, Report
 
 BASE = "/user/alice/containers/0123456789abcdef0123456789abcdef"
 OUT = '<a href="/lab">'

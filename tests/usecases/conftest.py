@@ -1,6 +1,7 @@
 """A plane of real parts where they are cheap (SQLite, jobs, events) and fakes elsewhere."""
 
 import asyncio
+import sys
 import tempfile
 import threading
 import time
@@ -18,6 +19,7 @@ from control_plane.adapters.database import Database, make_file
 from control_plane.adapters.disk import StateDisk
 from control_plane.adapters.events import EventHub
 from control_plane.adapters.folders import HostFolders
+from control_plane.adapters.image_checks import ProcessChecks
 from control_plane.adapters.jobs import LoopJobs
 from control_plane.adapters.migrations import migrate
 from control_plane.adapters.passwords import Argon2Passwords
@@ -29,6 +31,16 @@ from control_plane.domain.ports import Limits, Plane, Site
 
 MIB = 1024**2
 APPLICATION = "a" * 32
+# Says of every image that it is told to check what the real one might.
+CHECK = (sys.executable, "-ISc", """
+import json, sys
+fields = json.load(sys.stdin)
+points = [
+    {"name": "start", "result": "pass", "seen": "It started on port %s." % fields["port"]},
+    {"name": "base-path", "result": "fail", "seen": "It <leaves>.", "todo": "Let it stay."},
+]
+print(json.dumps({"image": sys.argv[1], "kind": "contract", "points": points}))
+""")  # fmt: skip
 
 
 @dataclass
@@ -162,6 +174,7 @@ def plane(  # noqa: PLR0913, PLR0917 - one argument a part
         disk=StateDisk(tmp_path),
         engine=engine,
         library=FakeLibrary(engine),
+        image_checks=ProcessChecks(tmp_path / "checks", 5, clock, CHECK),
         homes=homes,
         gateway=gateway,
         passwords=Argon2Passwords(),
@@ -176,6 +189,7 @@ def plane(  # noqa: PLR0913, PLR0917 - one argument a part
     )
     _cast(made)
     yield made
+    made.image_checks.close()
     jobs.close()
     database.close()
     stores.close()
