@@ -1,6 +1,6 @@
 # The commands of a newcomer and of a developer; what is longer than a line stands in a script.
 .DEFAULT_GOAL := help
-.PHONY: help trial trial-clean test test-hosts check bench images venv lock
+.PHONY: help trial trial-clean test test-hosts check bench images venv words lock
 
 PYTHON := .venv/bin/python
 CODE := control_plane ansible images/build images/building tests
@@ -41,6 +41,9 @@ images: venv ## build the demo images, or IMAGE="gnuplot paraview"
 venv: ## make .venv from the locks
 	@control_plane/trial/packages python3-venv
 	@control_plane/trial/venv control_plane/requirements.lock tests/requirements.lock
+
+words: venv ## bring the catalogues of translations up to what pages say
+	@exec $(PYTHON) tests/wording.py
 
 lock: venv ## lock the newest versions of the dependencies
 	@exec tests/lock

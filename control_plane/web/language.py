@@ -16,12 +16,15 @@ from importlib.resources.abc import Traversable
 from babel import Locale
 from babel.core import negotiate_locale
 from babel.messages import Message, mofile, pofile
+from babel.numbers import format_decimal
 from starlette.requests import Request
+
+from control_plane.web import sentences
 
 SOURCE = "en"
 COOKIE = "remoteapp-language"
 _FILES = "remoteapp.po"
-_GAP = re.compile(r"\{(\w+)\}")
+_AMOUNT = re.compile(r"(\d+(?:\.\d+)?) ([A-Za-z]+)", re.ASCII)
 # "de-CH;q=0.8": a tag of a language, and how welcome it is (RFC 9110, section 12.5.4).
 _WISH = re.compile(r"\s*([A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*)\s*(?:;\s*q=([01](?:\.\d{0,3})?))?\s*")
 _MOST_WISHES = 20
@@ -34,7 +37,7 @@ class Language:
 
     tag: str
     catalogue: gettext.NullTranslations
-    keys: Sequence[str] = ()
+    keys: frozenset[str] = frozenset()
     words: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
@@ -55,23 +58,37 @@ class Language:
         """
         return text if self.tag == SOURCE else _sentence(self.tag, text)
 
-    @cached_property
-    def _patterns(self) -> Sequence[tuple[re.Pattern[str], str]]:
-        """The sentences with gaps; those that say most come first."""
-        with_gaps = [key for key in self.keys if _GAP.search(key)]
-        ordered = sorted(with_gaps, key=lambda key: -len(_GAP.sub("", key)))
-        return [(_pattern(key), key) for key in ordered]
+    def number(self, value: float) -> str:
+        """Return a number as it is written in the language, with at most one decimal."""
+        return str(format_decimal(round(value, 1), locale=self.locale))
+
+    def value(self, text: str) -> str:
+        """Return what stands in a gap: a sentence, or an amount such as `1.5 GiB`; else as it is.
+
+        A single word is a name.
+        """
+        if amount := _AMOUNT.fullmatch(text):
+            return f"{self.number(float(amount[1]))} {amount[2]}"
+        return self.sentence(text) if " " in text else text
 
     def translated(self, text: str) -> str:
         """Return what `sentence` keeps."""
-        found = self.catalogue.gettext(text) if text else text
-        if found != text or not text:
-            return found
-        for pattern, key in self._patterns:
-            if match := pattern.fullmatch(text):
-                values = {name: self.sentence(value) for name, value in match.groupdict().items()}
-                return _filled(self.catalogue.gettext(key), values)
-        return text
+        return sentences.said(text, self._known)
+
+    @cached_property
+    def _patterns(self) -> Sequence[sentences.Pattern]:
+        return sentences.patterns(self.keys)
+
+    def _known(self, text: str) -> str | None:
+        """Return one sentence in the language; None when the catalogue does not have it."""
+        if text in self.keys:
+            return self.catalogue.gettext(text)
+        found = ((one.key, one.values(text)) for one in self._patterns)
+        for key, values in found:
+            if values is not None:
+                told = {name: self.value(value) for name, value in values.items()}
+                return sentences.filled(self.catalogue.gettext(key), told)
+        return None
 
 
 @cache
@@ -110,17 +127,6 @@ def _sentence(tag: str, text: str) -> str:
     return languages()[tag].translated(text)
 
 
-def _pattern(key: str) -> re.Pattern[str]:
-    """Return what matches a sentence and finds the values in its gaps."""
-    parts = _GAP.split(key)
-    found = [f"(?P<{part}>.+?)" if at % 2 else re.escape(part) for at, part in enumerate(parts)]
-    return re.compile("".join(found), re.DOTALL)
-
-
-def _filled(template: str, values: Mapping[str, str]) -> str:
-    return _GAP.sub(lambda gap: values.get(gap[1], gap[0]), template)
-
-
 def _folder() -> Traversable:
     return files("control_plane") / "locale"
 
@@ -131,7 +137,7 @@ def _read(tag: str, file: Traversable) -> Language:
     mofile.write_mo(compiled, catalogue)
     compiled.seek(0)
     said = [one for one in catalogue if one.id and isinstance(one.id, str) and one.string]
-    keys = [str(one.id) for one in said]
+    keys = frozenset(str(one.id) for one in said)
     words = {str(one.id): str(one.string) for one in said if _is_of_scripts(one)}
     return Language(tag, gettext.GNUTranslations(compiled), keys, words)
 

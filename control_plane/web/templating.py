@@ -80,7 +80,12 @@ def _templates(tag: str) -> Environment:
     made.policies["ext.i18n.trimmed"] = True
     made.install_gettext_translations(language.catalogue, newstyle=True)  # type: ignore[attr-defined]
     made.globals |= {"language": language, "languages": languages.languages()}
-    made.filters |= {"said": language.sentence, "size": words.size, "lasting": words.lasting}
+    made.filters |= {
+        "said": language.sentence,
+        "number": language.number,
+        "size": lambda count: language.value(words.size(count)),
+        "lasting": lambda seconds: language.value(words.lasting(seconds)),
+    }
     made.filters |= {"moment": moment}
     return made
 

@@ -1,0 +1,74 @@
+"""Sentences of a catalogue, recognised in texts that the program made of them.
+
+Invariant: a text is searched in time that grows with its length alone, whatever stands in its gaps;
+what is not recognised stays as it is.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+GAP = re.compile(r"\{(\w+)\}")
+_END = re.compile(r"(?<=[.!?…]) (?=\S)")
+_MOST = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """A sentence with gaps: the names of these, and the texts before, between and behind them."""
+
+    key: str
+    names: Sequence[str]
+    texts: Sequence[str]
+
+    def values(self, text: str) -> Mapping[str, str] | None:
+        """Return what stands in the gaps, each as short as can be; None: it is not this one."""
+        first, *middle, last = self.texts
+        if not (text.startswith(first) and text.endswith(last)):
+            return None
+        end = len(text) - len(last)
+        found: list[str] = []
+        at = len(first)
+        for part in middle:
+            begin = text.find(part, at + 1, end)
+            if begin < 0:
+                return None
+            found.append(text[at:begin])
+            at = begin + len(part)
+        return dict(zip(self.names, [*found, text[at:end]], strict=True)) if at < end else None
+
+
+def patterns(keys: Iterable[str]) -> Sequence[Pattern]:
+    """Return those of the sentences that have gaps; which say most come first."""
+    split = [(key, GAP.split(key)) for key in keys if GAP.search(key)]
+    made = [Pattern(key, parts[1::2], parts[::2]) for key, parts in split]
+    return sorted(made, key=lambda one: -sum(map(len, one.texts)))
+
+
+def filled(template: str, values: Mapping[str, str]) -> str:
+    """Return a sentence with its gaps filled."""
+    return GAP.sub(lambda gap: values.get(gap[1], gap[0]), template)
+
+
+def said(text: str, one: Callable[[str], str | None]) -> str:
+    """Say anew a text of one or several sentences; `one` does it for one, None: not known.
+
+    Several that are all known come before one with a long value: that value would hide them.
+    """
+    pieces = _END.split(text, _MOST)
+    found = list(_in_turn(pieces, one))
+    if all(known for _, known in found):
+        return " ".join(said for said, _ in found)
+    whole = one(text)
+    return " ".join(said for said, _ in found) if whole is None else whole
+
+
+def _in_turn(pieces: Sequence[str], one: Callable[[str], str | None]) -> Iterator[tuple[str, bool]]:
+    """Return what is said of the pieces, each time as few as make a sentence that is known."""
+    at = 0
+    while at < len(pieces):
+        ends = range(at + 1, len(pieces) + 1)
+        known = ((end, one(" ".join(pieces[at:end]))) for end in ends)
+        end, found = next(((end, new) for end, new in known if new is not None), (at + 1, None))
+        yield (pieces[at], False) if found is None else (found, True)
+        at = end
