@@ -24,6 +24,7 @@ from control_plane.web import (
     admin_sessions,
     admin_usage,
     api,
+    catalogue_page,
     faults,
     gate,
     health,
@@ -33,6 +34,8 @@ from control_plane.web import (
     pages,
     schemas,
     signing_in,
+    starting,
+    stopping,
     streams,
 )
 from control_plane.web.admin_pages import announcement, audit, groups, usage, users
@@ -105,7 +108,7 @@ API: Sequence[Operation] = (
 )
 
 PAGES: Sequence[BaseRoute] = (
-    Route("/", pages.catalogue, methods=["GET"]),
+    Route("/", catalogue_page.show, methods=["GET"]),
     Route("/login", signing_in.login, methods=["GET"]),
     Route("/login", signing_in.sign_in, methods=["POST"]),
     Route("/login/token", signing_in.ask_for_token, methods=["GET"]),
@@ -115,7 +118,11 @@ PAGES: Sequence[BaseRoute] = (
     Route("/logout", signing_in.sign_out, methods=["POST"]),
     Route("/language", language_choice.choose, methods=["POST"]),
     Route("/api/v1/signin-methods", signing_in.methods, methods=["GET"]),
+    Route("/applications/{grant_id}/start", starting.come, methods=["GET"]),
+    Route("/applications/{grant_id}/start", starting.start, methods=["POST"]),
     Route("/sessions/{id}", pages.session, methods=["GET"]),
+    Route("/sessions/{id}/stop", stopping.ask, methods=["GET"]),
+    Route("/sessions/{id}/stop", stopping.stop, methods=["POST"]),
     # Administration, for people.
     Route("/admin/users", users.listed, methods=["GET"]),
     Route("/admin/users/new", users.new, methods=["GET"]),

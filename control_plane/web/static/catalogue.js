@@ -22,7 +22,10 @@ function fill(row, session) {
   const link = row.querySelector("a");
   link.href = `/sessions/${session.id}`;
   link.textContent = failed ? "Details" : "Open";
-  row.querySelector("button").textContent = failed ? "Dismiss" : "Stop";
+  const form = row.querySelector("form");
+  form.action = `/sessions/${session.id}/stop`;
+  form.method = failed ? "post" : "get";
+  form.querySelector("button").textContent = failed ? "Dismiss" : "Stop";
   complete(row);
 }
 
@@ -145,16 +148,15 @@ function listenToSearch(search) {
 }
 
 for (const form of document.querySelectorAll(".start")) {
-  form.querySelector("fieldset").disabled = false;
   form.addEventListener("submit", (event) => { event.preventDefault(); begin(form); });
   if (!form.elements.resolution) continue;
   form.elements.resolution.addEventListener("change", () => showCustom(form));
   showCustom(form); // a reload keeps what was chosen
 }
 for (const list of document.querySelectorAll(".sessions")) {
-  list.addEventListener("click", (event) => {
-    const button = event.target.closest("button");
-    if (button) end(button.closest(".session"));
+  list.addEventListener("submit", (event) => {
+    event.preventDefault();
+    end(event.target.closest(".session"));
   });
 }
 document.querySelectorAll(".session").forEach(complete);
