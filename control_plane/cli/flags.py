@@ -3,7 +3,6 @@
 Invariant: what no flag names is not among the fields, and a password is never a word of a command.
 """
 
-import re
 import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -13,13 +12,11 @@ import click
 
 from control_plane.domain.applications import RUN_AS
 from control_plane.domain.names import shown
-from control_plane.domain.policy_fields import NETWORKS, SHARES
+from control_plane.domain.policy_fields import NETWORKS, SHARES, seconds_of
 from control_plane.errors import NotFoundError
 
 F = TypeVar("F", bound=Callable[..., Any])
 Variables = Mapping[str, str]
-_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
-_DURATION = re.compile(r"(\d{1,9})([smhd]?)", re.ASCII)
 
 keep_running = click.option(
     "--keep-running", is_flag=True, help="What runs computes on, and nobody can enter it."
@@ -123,10 +120,10 @@ def _seconds(_ctx: click.Context, _param: click.Parameter, text: str | None) -> 
     """Return a time such as 3600, 90m, 8h or 2d in seconds."""
     if text is None:
         return None
-    match = _DURATION.fullmatch(text)
-    if not match:
+    seconds = seconds_of(text)
+    if seconds is None:
         raise click.BadParameter(f"{shown(text)} is not a time such as 3600, 90m, 8h or 2d")
-    return int(match[1]) * _UNITS[match[2]]
+    return seconds
 
 
 def _licence(_ctx: click.Context, _param: click.Parameter, text: str | None) -> str | None:

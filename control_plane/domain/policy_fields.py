@@ -20,6 +20,8 @@ LONGEST_LICENSE = 4096
 MOST_VOLUMES = 20
 LATER = ("gpus", "idle_timeout", "idle_action")
 _SIZE = re.compile(r"(\d{1,15})([kmgt]?)b?", re.ASCII | re.IGNORECASE)
+_SPAN = re.compile(r"(\d{1,9})([smhd]?)", re.ASCII)
+_SPANS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _UNITS = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}
 
 
@@ -29,6 +31,27 @@ def size_of(value: object) -> int | None:
         return value
     match = _SIZE.fullmatch(value) if isinstance(value, str) else None
     return int(match[1]) * _UNITS[match[2].lower()] if match else None
+
+
+def seconds_of(text: str) -> int | None:
+    """Return seconds, given as `3600`, `90m`, `8h` or `2d`; None for anything else."""
+    match = _SPAN.fullmatch(text)
+    return int(match[1]) * _SPANS[match[2]] if match else None
+
+
+def size_text(count: int) -> str:
+    """Return a number of bytes as people type it, such as `2g`."""
+    return _typed(count, {name: scale for name, scale in _UNITS.items() if name})
+
+
+def seconds_text(count: int) -> str:
+    """Return a number of seconds as people type it, such as `8h`."""
+    return _typed(count, {name: scale for name, scale in _SPANS.items() if name not in ("", "s")})
+
+
+def _typed(count: int, units: Mapping[str, int]) -> str:
+    whole = [name for name, scale in units.items() if count and count % scale == 0]
+    return f"{count // units[whole[-1]]}{whole[-1]}" if whole else str(count)
 
 
 def _truth(value: object) -> str:

@@ -4,7 +4,7 @@ Invariant: an object's id stands in the path, an unknown one is 404, and what a 
 before somebody else's change is not what they change.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from typing import Any, cast
@@ -13,17 +13,16 @@ from urllib.parse import quote
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from control_plane import administration, catalogue
+from control_plane import administration
 from control_plane.domain import applications as fields_of_applications
-from control_plane.domain import cautions
 from control_plane.domain import policy as policies
-from control_plane.domain.entities import Application, Grant, Grantee, Group, Image, User
+from control_plane.domain.entities import Application, Grant, Grantee, Group, User
 from control_plane.errors import (
-    EngineUnavailableError,
     FieldError,
     InvalidError,
     NotFoundError,
 )
+from control_plane.web import admin_answers as answers
 from control_plane.web import admin_schemas as schemas
 from control_plane.web import etags, render
 from control_plane.web.operations import Call
@@ -134,8 +133,8 @@ def admin_applications(call: Call) -> Response:
     wanted = cast("schemas.AdminApplicationFilter", call.query)
     known = call.plane.accounting.applications()
     found = [one for one in known if _is_wanted_application(wanted, one)]
-    images = _images(call)
-    items = [_application(one, images) for one in part(wanted, found)]
+    images = answers.images(call.plane)
+    items = [answers.application(one, images) for one in part(wanted, found)]
     return render.answer(schemas.AdminApplicationList(items=items, total=len(found)))
 
 
@@ -143,7 +142,9 @@ def create_application(call: Call) -> Response:
     """POST /admin/applications."""
     application = fields_of_applications.parse(_sent(call))
     made = administration.create_application(call.plane.books, call.actor, application)
-    return _created(call, "applications", made.id, made, _application(made, _images(call)))
+    return _created(
+        call, "applications", made.id, made, answers.application(made, answers.images(call.plane))
+    )
 
 
 def show_application(call: Call) -> Response:
@@ -151,7 +152,7 @@ def show_application(call: Call) -> Response:
     application = call.plane.accounting.application(call.path["id"])
     if application is None:
         raise NotFoundError("There is no such application.")
-    return _shown(call, application, _application(application, _images(call)))
+    return _shown(call, application, answers.application(application, answers.images(call.plane)))
 
 
 def change_application(call: Call) -> Response:
@@ -160,7 +161,7 @@ def change_application(call: Call) -> Response:
     changed = administration.change_application(
         call.plane.books, call.actor, call.path["id"], changes, etags.precondition(call)
     )
-    return _shown(call, changed, _application(changed, _images(call)))
+    return _shown(call, changed, answers.application(changed, answers.images(call.plane)))
 
 
 def remove_application(call: Call) -> Response:
@@ -176,8 +177,8 @@ def grants(call: Call) -> Response:
     """GET /admin/grants."""
     wanted = cast("schemas.GrantFilter", call.query)
     found = [one for one in call.plane.accounting.grants() if _is_wanted_grant(wanted, one)]
-    images = _images(call)
-    items = [_grant(call, one, images) for one in part(wanted, found)]
+    images = answers.images(call.plane)
+    items = [answers.grant(call.plane, one, images) for one in part(wanted, found)]
     return render.answer(schemas.GrantList(items=items, total=len(found)))
 
 
@@ -189,7 +190,9 @@ def create_grant(call: Call) -> Response:
         made = administration.grant(
             call.plane.books, call.actor, grantee, body.application, policies.parse(fields)
         )
-    return _created(call, "grants", made.id, made, _grant(call, made, _images(call)))
+    return _created(
+        call, "grants", made.id, made, answers.grant(call.plane, made, answers.images(call.plane))
+    )
 
 
 def show_grant(call: Call) -> Response:
@@ -197,7 +200,7 @@ def show_grant(call: Call) -> Response:
     grant = call.plane.accounting.grant(call.path["id"])
     if grant is None:
         raise NotFoundError("There is no such grant.")
-    return _shown(call, grant, _grant(call, grant, _images(call)))
+    return _shown(call, grant, answers.grant(call.plane, grant, answers.images(call.plane)))
 
 
 def change_grant(call: Call) -> Response:
@@ -207,7 +210,7 @@ def change_grant(call: Call) -> Response:
         changed = administration.change_grant(
             call.plane.books, call.actor, call.path["id"], fields, etags.precondition(call)
         )
-    return _shown(call, changed, _grant(call, changed, _images(call)))
+    return _shown(call, changed, answers.grant(call.plane, changed, answers.images(call.plane)))
 
 
 def revoke_grant(call: Call) -> Response:
@@ -295,43 +298,3 @@ def _user(user: User) -> schemas.UserAnswer:
 
 def _group(group: Group) -> schemas.GroupAnswer:
     return schemas.GroupAnswer.model_validate({**asdict(group), "id": group.name})
-
-
-def _application(
-    application: Application, images: Mapping[str, Image] | None
-) -> schemas.AdminApplicationAnswer:
-    image = (images or {}).get(application.image)
-    warnings = _barred(image, images) + cautions.of_application(application, image)
-    return schemas.AdminApplicationAnswer.model_validate(
-        {**asdict(application), "warnings": warnings}
-    )
-
-
-def _images(call: Call) -> Mapping[str, Image] | None:
-    """Return the engine's images by name; None while it is away, which bars no bookkeeping."""
-    try:
-        return call.plane.engine.images()
-    except EngineUnavailableError:
-        return None
-
-
-def _barred(image: Image | None, images: Mapping[str, Image] | None) -> list[str]:
-    if images is None:
-        return ["The container engine does not answer, so its image was not looked for."]
-    return [] if image else ["This machine does not have its image."]
-
-
-def _grant(call: Call, grant: Grant, images: Mapping[str, Image] | None) -> schemas.GrantAnswer:
-    kind, name = grant.grantee.kind, grant.grantee.name
-    image = (images or {}).get(grant.application.image)
-    return schemas.GrantAnswer(
-        id=grant.id,
-        user=name if kind == "user" else None,
-        group=name if kind == "group" else None,
-        everyone=kind == "everyone",
-        application=grant.application.id,
-        image=grant.application.image,
-        policy=schemas.StoredPolicyAnswer.model_validate(render.policy_fields(grant.policy)),
-        problem=catalogue.refused(call.plane, grant, image),
-        warnings=cautions.of_policy(grant.policy, grant.application, image, call.plane.site.reach),
-    )
