@@ -113,13 +113,15 @@ def by_token(plane: Plane, value: str) -> Caller | None:
     return Caller(user, frozenset(token.scopes) & scopes_of(user), token_id=token.id)
 
 
-def still_in(plane: Plane, caller: Caller) -> bool:
-    """Whether what let the caller in still holds."""
+def still_in(plane: Plane, caller: Caller, scope: str = "") -> bool:
+    """Whether what let the caller in still holds, and gives this scope, where one is named."""
     if caller.token_id:
-        tokens = list(plane.access.tokens.values())
-        return any(one.id == caller.token_id and _of_token(plane, one) for one in tokens)
-    signin = plane.access.signed_in(caller.signin_id, plane.clock())
-    return signin is not None and _of_signin(plane, signin) is not None
+        tokens = [one for one in list(plane.access.tokens.values()) if one.id == caller.token_id]
+        user = _of_token(plane, tokens[0]) if tokens else None
+    else:
+        signin = plane.access.signed_in(caller.signin_id, plane.clock())
+        user = _of_signin(plane, signin) if signin else None
+    return user is not None and (not scope or scope in caller.scopes & scopes_of(user))
 
 
 def issue_token(

@@ -38,7 +38,7 @@ from control_plane.web import (
     stopping,
     streams,
 )
-from control_plane.web.admin_pages import announcement, audit, groups, usage, users
+from control_plane.web.admin_pages import announcement, audit, events, groups, usage, users
 from control_plane.web.authorise import authorise, away
 from control_plane.web.middleware import Headers
 from control_plane.web.operations import Operation
@@ -124,6 +124,7 @@ PAGES: Sequence[BaseRoute] = (
     Route("/sessions/{id}/stop", stopping.ask, methods=["GET"]),
     Route("/sessions/{id}/stop", stopping.stop, methods=["POST"]),
     # Administration, for people.
+    Route("/admin/events", events.followed, methods=["GET"]),
     Route("/admin/users", users.listed, methods=["GET"]),
     Route("/admin/users/new", users.new, methods=["GET"]),
     Route("/admin/users/new", users.create, methods=["POST"]),

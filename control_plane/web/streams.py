@@ -1,6 +1,7 @@
 """Server-sent events: what happens to sessions, told while it happens.
 
-Invariant: a stream ends within five seconds of its caller's sign-in or token.
+Invariant: a stream ends within five seconds of its caller's sign-in or token, and of the right to
+it; one that is not read is ended too, and never kept in memory.
 """
 
 import asyncio
@@ -47,13 +48,19 @@ async def session_events(call: Call) -> Response:
     return _stream(call, queue, [session], lambda event: event.session == session.id)
 
 
+def everyones_events(call: Call) -> Response:
+    """Tell what happens to anybody's session from now on; the caller holds admin:read."""
+    return _stream(call, call.plane.events.subscribe(), (), lambda _: True, "admin:read")
+
+
 def _stream(
     call: Call,
     queue: Queue[Event | None],
     now: Sequence[Session],
     wanted: Callable[[Event], bool],
+    scope: str = "",
 ) -> Response:
-    told = _told(call, queue, _first(call, now, wanted), wanted)
+    told = _told(call, queue, _first(call, now, wanted), wanted, scope)
     return EventSourceResponse(
         told,
         ping=15,
@@ -63,14 +70,18 @@ def _stream(
 
 
 async def _told(
-    call: Call, queue: Queue[Event | None], first: list[Event], wanted: Callable[[Event], bool]
+    call: Call,
+    queue: Queue[Event | None],
+    first: list[Event],
+    wanted: Callable[[Event], bool],
+    scope: str,
 ) -> AsyncIterator[ServerSentEvent]:
     try:
         shown = 0
         for event in first:
             shown = event.id
             yield _server_sent(event)
-        while auth.still_in(call.plane, call.caller):
+        while auth.still_in(call.plane, call.caller, scope):
             try:
                 async with asyncio.timeout(_LOOK_AGAIN):
                     told = await queue.get()

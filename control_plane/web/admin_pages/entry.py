@@ -21,6 +21,7 @@ from control_plane.domain.roles import Actor
 from control_plane.errors import ControlPlaneError, ForbiddenError, NotFoundError
 from control_plane.web import gate
 from control_plane.web.forms import Form
+from control_plane.web.operations import Call
 from control_plane.web.signing_in import signed_in
 from control_plane.web.templating import render_page
 
@@ -40,8 +41,14 @@ class Visit:
     @property
     def actor(self) -> Actor:
         """The visitor as the audit log and the rules of administration see them."""
-        address = gate.client_address(self.request)
-        return Actor(self.caller.user.name, address, self.caller.scopes)
+        return self.call.actor
+
+    @property
+    def call(self) -> Call:
+        """The visit as the endpoints of the API see a request, without query and body."""
+        request, address = self.request, gate.client_address(self.request)
+        path, headers = request.path_params, request.headers
+        return Call(self.plane, self.caller, path, None, headers, None, address)
 
     @property
     def books(self) -> Books:
