@@ -31,6 +31,11 @@ FRAME = """<!doctype html><html><head><title>Live</title>
 <body><p id="outside">{count}</p>{content}</body></html>"""
 SECTION = '<section id="part" data-live="/told"{more}>{rows}</section>'
 
+SEEN = """({ hidden }) => {
+  Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+  document.dispatchEvent(new Event("visibilitychange"));
+}"""
+
 
 @dataclass
 class Board:
@@ -147,7 +152,8 @@ def test_what_has_the_focus_is_open_or_chosen_stays_while_rows_come_and_go(
 
 
 def test_a_form_that_somebody_fills_in_is_left_alone(page: Page, board: Board) -> None:
-    form = '<p>{0}</p><form><input type="hidden" name="version" value="{0}"><textarea name="text">{0}</textarea></form>'
+    version = '<input type="hidden" name="version" value="{0}">'
+    form = f'<p>{{0}}</p><form>{version}<textarea name="text">{{0}}</textarea></form>'
     opened(page, board, form.format("one"))
     board.show(form.format("two"))
     expect(page.locator("textarea")).to_have_value("two")
@@ -191,16 +197,12 @@ def test_a_section_looks_again_every_few_seconds_while_it_says_so(page: Page, bo
 
 def test_a_page_that_cannot_be_seen_rests_and_looks_when_it_can(page: Page, board: Board) -> None:
     opened(page, board, "<p>before</p>")
-    hide = """hidden => {
-      Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
-      document.dispatchEvent(new Event("visibilitychange"));
-    }"""
-    page.evaluate(hide, True)
+    page.evaluate(SEEN, {"hidden": True})
     count = len(board.asked)
     board.show("<p>after</p>")
     page.wait_for_timeout(1200)
     assert len(board.asked) == count
-    page.evaluate(hide, False)
+    page.evaluate(SEEN, {"hidden": False})
     expect(page.locator("#part")).to_have_text("after")
 
 

@@ -4,7 +4,7 @@ Invariant: a page changes something only for an administrator whose browser says
 own page sent the form; what a page says is done is in force for the next request.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 from urllib.parse import urlencode
@@ -59,13 +59,16 @@ class Visit:
         """Return a part of the path."""
         return str(self.request.path_params[name])
 
-    def page(self, name: str, context: dict[str, object], form: Form | None = None) -> Response:
+    def page(self, name: str, context: Mapping[str, object], form: Form | None = None) -> Response:
         """Return a page; 422 where its form was refused."""
-        done = self.request.query_params.get("done", "")
-        shown = {"section": name.partition("/")[2].partition("_")[0].removesuffix(".html")}
-        shown |= {"done": done, "writable": self.plane.accounting.writable, "form": form}
-        status = 422 if form and form.refused else 200
-        return render_page(self.request, name, shown | context, status)
+        shown = {
+            "section": name.partition("/")[2].partition("_")[0].removesuffix(".html"),
+            "done": self.request.query_params.get("done", ""),
+            "writable": self.plane.accounting.writable,
+            "form": form,
+            **context,
+        }
+        return render_page(self.request, name, shown, 422 if form and form.refused else 200)
 
 
 def look(request: Request) -> Visit:
