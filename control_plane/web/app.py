@@ -40,7 +40,7 @@ from control_plane.web import (
 )
 from control_plane.web.admin_pages import announcement, audit, events, groups, usage, users
 from control_plane.web.authorise import authorise, away
-from control_plane.web.middleware import Headers
+from control_plane.web.middleware import Headers, Languages
 from control_plane.web.operations import Operation
 
 READ, WRITE = "sessions:read", "sessions:write"
@@ -161,7 +161,7 @@ def create(lifespan: Lifespan[Starlette]) -> Starlette:
     """Return the application; `lifespan` opens the plane and puts it into the state."""
     app = Starlette(
         routes=[*PAGES, *_routes(API)],
-        middleware=[Middleware(Headers), Middleware(faults.Faults)],
+        middleware=[Middleware(Headers), Middleware(Languages), Middleware(faults.Faults)],
         exception_handlers={
             ControlPlaneError: faults.refused,
             HTTPException: faults.not_routed,

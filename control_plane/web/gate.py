@@ -29,7 +29,7 @@ from control_plane.errors import (
     NotSignedInError,
     TooLargeError,
 )
-from control_plane.web import strict_json
+from control_plane.web import complaints, strict_json
 from control_plane.web.operations import Call, Operation
 
 COOKIE = "__Host-remoteapp"
@@ -192,4 +192,6 @@ def _must_be(wanted: str, media: str) -> None:
 
 
 def _problem(error: Any) -> FieldError:
-    return FieldError(".".join(str(part) for part in error["loc"]) or "body", error["msg"])
+    return FieldError(
+        ".".join(str(part) for part in error["loc"]) or "body", complaints.told(error)
+    )

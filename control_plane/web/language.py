@@ -8,6 +8,7 @@ import gettext
 import io
 import re
 from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import cache, cached_property, lru_cache
 from importlib.resources import files
@@ -17,18 +18,20 @@ from babel import Locale
 from babel.core import negotiate_locale
 from babel.messages import Message, mofile, pofile
 from babel.numbers import format_decimal
-from starlette.requests import Request
+from starlette.requests import HTTPConnection
 
 from control_plane.web import sentences
 
 SOURCE = "en"
 COOKIE = "remoteapp-language"
+DEPENDS = "Accept-Language, Cookie"
 _FILES = "remoteapp.po"
 _AMOUNT = re.compile(r"(\d+(?:\.\d+)?) ([A-Za-z]+)", re.ASCII)
 # "de-CH;q=0.8": a tag of a language, and how welcome it is (RFC 9110, section 12.5.4).
 _WISH = re.compile(r"\s*([A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*)\s*(?:;\s*q=([01](?:\.\d{0,3})?))?\s*")
 _MOST_WISHES = 20
 _KEPT_SENTENCES = 2048
+_spoken = ContextVar("spoken", default=SOURCE)
 
 
 @dataclass(frozen=True)
@@ -101,11 +104,21 @@ def languages() -> Mapping[str, Language]:
     return found
 
 
-def of(request: Request) -> Language:
+def of(visitor: HTTPConnection) -> Language:
     """Return the language of a visitor: the one chosen, else one that the browser asks for."""
     known = languages()
-    chosen = request.cookies.get(COOKIE, "")
-    return known.get(chosen) or wished(request.headers.get("accept-language", ""))
+    chosen = visitor.cookies.get(COOKIE, "")
+    return known.get(chosen) or wished(visitor.headers.get("accept-language", ""))
+
+
+def listen(visitor: HTTPConnection) -> None:
+    """Let everything that is said from here on, in this task and its children, be in theirs."""
+    _spoken.set(of(visitor).tag)
+
+
+def spoken() -> Language:
+    """Return the language of whoever is being answered; the source where nobody is."""
+    return languages()[_spoken.get()]
 
 
 def wished(header: str) -> Language:

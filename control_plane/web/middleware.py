@@ -1,10 +1,13 @@
-"""Headers that every answer of the portal carries.
+"""What every answer of the portal carries, and the language it is in.
 
 Invariant: no inline script or style runs on a page of ours, and nobody frames it.
 """
 
 from starlette.datastructures import MutableHeaders
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from control_plane.web import language
 
 SOURCES = {
     "default-src": "'none'",
@@ -47,6 +50,20 @@ class Headers:
             await send(message)
 
         await self._app(scope, receive, with_headers if scope["type"] == "http" else send)
+
+
+class Languages:
+    """Lets what is answered be said in the visitor's language."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        """Wrap `app`."""
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Note the language, then pass everything through."""
+        if scope["type"] == "http":
+            language.listen(HTTPConnection(scope))
+        await self._app(scope, receive, send)
 
 
 def _keeping(path: str) -> str:

@@ -32,7 +32,7 @@ from control_plane.errors import (
     TooManyError,
     UnavailableError,
 )
-from control_plane.web import schemas, words
+from control_plane.web import language, schemas, words
 
 log = logging.getLogger(__name__)
 
@@ -196,7 +196,8 @@ def headers_of(error: ControlPlaneError, status: int) -> dict[str, str]:
 def _problem(body: schemas.Problem, headers: Mapping[str, str]) -> Response:
     absent = {name for name in type(body).model_fields if getattr(body, name) is None}
     content = body.model_dump_json(exclude=absent)
-    return Response(content, body.status, headers, "application/problem+json")
+    said = {"Content-Language": language.spoken().tag, "Vary": language.DEPENDS}
+    return Response(content, body.status, {**headers, **said}, "application/problem+json")
 
 
 def _fields(error: ControlPlaneError) -> list[schemas.FieldProblem] | None:

@@ -7,7 +7,17 @@ import re
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+)
+
+from control_plane.web import language
 
 Scope = Literal["sessions:read", "sessions:write", "shares:write", "admin:read", "admin:write"]
 MONTH = 30 * 24 * 3600
@@ -35,6 +45,13 @@ def _in_utc(value: datetime) -> datetime:
 # RFC 3339 with an offset, as it is sent; UTC from here on.
 Moment = Annotated[
     AwareDatetime, Field(strict=False), BeforeValidator(_written), AfterValidator(_in_utc)
+]
+# A sentence for people: it goes out in the language of whoever asks; English for programs.
+Said = Annotated[
+    str,
+    PlainSerializer(
+        lambda text: language.spoken().sentence(text), return_type=str, when_used="json-unless-none"
+    ),
 ]
 
 
@@ -116,7 +133,7 @@ class FailureAnswer(Answer):
     """Why a session failed."""
 
     code: str
-    message: str
+    message: Said
     log_tail: str
 
 
@@ -135,7 +152,7 @@ class SessionAnswer(Answer):
     ready_at: AwareDatetime | None
     ends_at: AwareDatetime | None
     ended_at: AwareDatetime | None
-    ends_because: str
+    ends_because: Said
     cut_off: bool = Field(description="It computes on and nobody may enter.")
     failure: FailureAnswer | None
 
@@ -170,8 +187,8 @@ class ApplicationAnswer(Answer):
     available: bool = Field(
         description="False where the engine lacks the image or we cannot start it."
     )
-    problem: str = Field(description="Why it cannot be started here; empty where it can.")
-    warnings: list[str] = Field(description="Where it differs from other applications.")
+    problem: Said = Field(description="Why it cannot be started here; empty where it can.")
+    warnings: list[Said] = Field(description="Where it differs from other applications.")
     policy: PolicyAnswer
     options: list[str]
     sessions: list[SessionAnswer]
@@ -229,7 +246,7 @@ class StateEvent(Answer):
 
     session: str
     state: str
-    message: str
+    message: Said
     at: AwareDatetime
 
 
@@ -237,7 +254,7 @@ class FieldProblem(Answer):
     """One bad field."""
 
     field: str
-    message: str
+    message: Said
 
 
 class Problem(Answer):
@@ -246,8 +263,8 @@ class Problem(Answer):
     type: str = Field(description="urn:remoteapp:<code>")
     title: str
     status: int
-    detail: str
-    hint: str | None = None
+    detail: Said
+    hint: Said | None = None
     errors: list[FieldProblem] | None = None
     sessions: list[SessionAnswer] | None = Field(
         default=None, description="What stands in the way: the running sessions."

@@ -61,7 +61,7 @@ def _page(
     content = _templates(language.tag).get_template(name).render(context)
     answer = HTMLResponse(content, status, headers)
     answer.headers.append("Content-Language", language.tag)
-    answer.headers.append("Vary", "Accept-Language, Cookie")
+    answer.headers.append("Vary", languages.DEPENDS)
     return answer
 
 

@@ -1,10 +1,13 @@
 // How a page talks to the portal's API, and to the person in front of it.
 
+import { _ } from "./words.js";
+
 /** An answer that is not a success, with the words that the portal gave. */
 export class Problem extends Error {
   constructor(status, body) {
     const fields = (body.errors ?? []).map((one) => `${one.field} ${one.message}.`);
-    super([body.detail, body.hint, ...fields].filter(Boolean).join(" ") || `The portal answered ${status}.`);
+    const told = [body.detail, body.hint, ...fields].filter(Boolean).join(" ");
+    super(told || _("The portal answered {status}.", { status }));
     this.status = status;
     this.sessions = body.sessions ?? [];
   }
@@ -39,7 +42,7 @@ async function send(method, path, body) {
       if (pause) await new Promise((done) => setTimeout(done, pause));
     }
   }
-  throw new Problem(0, { detail: "The portal does not answer.", hint: "Try again in a moment." });
+  throw new Problem(0, { detail: _("The portal does not answer."), hint: _("Try again in a moment.") });
 }
 
 /** Hear what happens to sessions, for as long as the page lives; returns what ends it. */
