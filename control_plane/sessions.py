@@ -18,7 +18,7 @@ from control_plane.addresses import next_place
 from control_plane.domain import containers, labels, options
 from control_plane.domain.access import Caller
 from control_plane.domain.containers import ContainerSpec
-from control_plane.domain.entities import Failure, Image, Policy, Session, State
+from control_plane.domain.entities import Failure, Image, LastStart, Policy, Session, State
 from control_plane.domain.jobs import After, Answer, End, Job, Outcome
 from control_plane.domain.ports import Plane
 from control_plane.domain.routes import Route
@@ -27,15 +27,23 @@ from control_plane.errors import ConflictError, ControlPlaneError, NotFoundError
 log = logging.getLogger(__name__)
 
 LOG_TAIL = 50
+FITTED = "window"
 _TAIL_CHARACTERS = 4000
 
 
-def begin(
-    plane: Plane, caller: Caller, grant_id: str, chosen: Mapping[str, object], *, instead: bool
+def begin(  # noqa: PLR0913 - whose, what, and how it is chosen
+    plane: Plane,
+    caller: Caller,
+    grant_id: str,
+    chosen: Mapping[str, object],
+    *,
+    instead: bool,
+    fitted: bool = False,
 ) -> Session:
     """Check all that can be checked, record the session and submit its start.
 
-    `instead` stops the oldest session of that grant first when its limit is reached.
+    `instead` stops the oldest session of that grant first when its limit is reached. `fitted`: the
+    resolution is what the window has now; what is remembered is that it fits the window.
     """
     entry, image = catalogue.startable(plane, caller.user, grant_id)
     values = options.checked(chosen, image, entry.policy)
@@ -48,6 +56,8 @@ def begin(
             session, entry.grant.application, entry.policy, image, person, realm=plane.site.realm
         )
         plane.jobs.submit(session.id, start(plane, session, spec, first))
+    remembered = {**values, "resolution": FITTED} if fitted else values
+    plane.records.note_start(LastStart(session.owner, grant_id, session.created_at, remembered))
     return session
 
 

@@ -3,7 +3,7 @@
 Invariant: people stand here by name, so that ledger and audit outlive an account.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -27,6 +27,7 @@ from control_plane.adapters.records_rows import (
     CursorRow,
     HomeTaskRow,
     KeptRow,
+    LastStartRow,
     LinkRow,
     PasswordRow,
     SessionRow,
@@ -40,6 +41,7 @@ from control_plane.domain.entities import (
     Announcement,
     AuditRow,
     HomeTask,
+    LastStart,
     Link,
     Session,
     SignIn,
@@ -103,6 +105,18 @@ class PeeweeRecords:
         with self._database.writing() as db:
             return delete(db, SessionRow, old) + delete(db, TokenRow, expired)
 
+    def note_start(self, start: LastStart) -> None:
+        """Replace what that owner started last of that grant."""
+        same = (LastStartRow.owner == start.owner) & (LastStartRow.grant_id == start.grant_id)
+        with self._database.writing() as db:
+            delete(db, LastStartRow, same)
+            insert(db, LastStartRow, [asdict(start)])
+
+    def last_starts(self, owner: str) -> Mapping[str, LastStart]:
+        """Return what an owner started last of each grant, by the grant's id."""
+        found = self._rows(LastStartRow.select().where(LastStartRow.owner == owner))
+        return {row.grant_id: entity(LastStart, row) for row in found}
+
     def places_ended_since(self, since: datetime) -> Sequence[tuple[str, int]]:
         """Return the address and port of each session that ended after `since`."""
         query = SessionRow.select(SessionRow.address, SessionRow.port)
@@ -155,6 +169,7 @@ class PeeweeRecords:
             for model in (PasswordRow, SignInRow, TokenRow, LinkRow):
                 delete(db, model, model.user == user)
             delete(db, KeptRow, KeptRow.key == f"user:{user}")
+            delete(db, LastStartRow, LastStartRow.owner == user)
             ended = SessionRow.state.in_(_ENDED)
             delete(db, SessionRow, (SessionRow.owner == user) & ended)
 

@@ -13,6 +13,7 @@ from control_plane.domain.entities import (
     AuditRow,
     Failure,
     HomeTask,
+    LastStart,
     Link,
     Policy,
     Session,
@@ -23,7 +24,7 @@ from control_plane.domain.entities import (
     Volume,
 )
 
-T = TypeVar("T", AuditRow, HomeTask, Link, Session, SignIn, Token, UsageRow)
+T = TypeVar("T", AuditRow, HomeTask, LastStart, Link, Session, SignIn, Token, UsageRow)
 
 
 def entity(kind: type[T], row: Any) -> T:

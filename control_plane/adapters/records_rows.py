@@ -157,6 +157,19 @@ class AnnouncementRow(peewee.Model):
         table_name = "announcement"
 
 
+class LastStartRow(peewee.Model):
+    """What a user started last of a grant."""
+
+    owner = peewee.CharField()
+    grant_id = peewee.CharField()
+    at = MomentField()
+    options = JsonField()
+
+    class Meta:
+        table_name = "last_starts"
+        primary_key = peewee.CompositeKey("owner", "grant_id")
+
+
 class UsageLedgerRow(peewee.Model):
     """One session's line of the usage ledger."""
 
@@ -207,6 +220,7 @@ MODELS = (
     KeptRow,
     HomeTaskRow,
     AnnouncementRow,
+    LastStartRow,
     UsageLedgerRow,
     AuditLogRow,
 )

@@ -327,6 +327,19 @@ class Announcement:
 
 
 @dataclass(frozen=True, slots=True)
+class LastStart:
+    """When a user started something last of a grant, and what was chosen.
+
+    Beside what a session has, the resolution may be `window`: as large as that is next time.
+    """
+
+    owner: str
+    grant_id: str
+    at: datetime
+    options: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
     """A change of a session's state as it is told to people; `id` grows over restarts too."""
 

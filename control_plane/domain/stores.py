@@ -17,6 +17,7 @@ from control_plane.domain.entities import (
     Group,
     Holdings,
     HomeTask,
+    LastStart,
     Link,
     Policy,
     Session,
@@ -154,6 +155,12 @@ class Records(Protocol):
 
         Return how many records went; the ledger stays.
         """
+
+    def note_start(self, start: LastStart) -> None:
+        """Replace what that owner started last of that grant."""
+
+    def last_starts(self, owner: str) -> Mapping[str, LastStart]:
+        """Return what an owner started last of each grant, by the grant's id; one query."""
 
     def places_ended_since(self, since: datetime) -> Sequence[tuple[str, int]]:
         """Return the address and port of each session that ended after `since`."""

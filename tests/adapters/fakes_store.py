@@ -18,6 +18,7 @@ from control_plane.domain.entities import (
     Group,
     Holdings,
     HomeTask,
+    LastStart,
     Link,
     Policy,
     Session,
@@ -268,6 +269,7 @@ class FakeRecords:
         self._links: dict[tuple[str, str], Link] = {}
         self._kept: frozenset[str] = frozenset()
         self._home_tasks: dict[str, HomeTask] = {}
+        self._starts: dict[tuple[str, str], LastStart] = {}
         self._announcement: Announcement | None = None
         self._usage: dict[str, UsageRow] = {}
         self._audit: list[AuditRow] = []
@@ -312,6 +314,13 @@ class FakeRecords:
             del self._tokens[key]
         return len(old) + len(expired)
 
+    def note_start(self, start: LastStart) -> None:
+        self._starts[start.owner, start.grant_id] = start
+        self._wrote()
+
+    def last_starts(self, owner: str) -> Mapping[str, LastStart]:
+        return {one.grant_id: one for one in self._starts.values() if one.owner == owner}
+
     def places_ended_since(self, since: datetime) -> Sequence[tuple[str, int]]:
         return sorted({(one.address, one.port) for one in self._ended(since)})
 
@@ -354,6 +363,7 @@ class FakeRecords:
         self.remove_tokens(user)
         self._links = {key: one for key, one in self._links.items() if one.user != user}
         self.end_keeping({f"user:{user}"})
+        self._starts = {key: one for key, one in self._starts.items() if one.owner != user}
         for one in list(self._sessions.values()):
             if one.owner == user and not one.living:
                 del self._sessions[one.id]

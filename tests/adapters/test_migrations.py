@@ -31,6 +31,7 @@ from control_plane.domain.entities import (
     Grantee,
     Group,
     HomeTask,
+    LastStart,
     Link,
     Policy,
     Session,
@@ -217,6 +218,14 @@ def test_what_the_second_schema_added_is_read(migrated: str) -> None:
     database.close()
 
 
+@pytest.mark.parametrize("dump", [one for one in DUMPS if one.match("0004-records*")], ids=str)
+def test_what_the_fourth_schema_added_is_read(migrated: str) -> None:
+    database = Database(migrated)
+    kept = LastStart("alice", "a" * 32, KEPT, {"resolution": "window"})
+    assert PeeweeRecords(database).last_starts("alice") == {"a" * 32: kept}
+    database.close()
+
+
 def test_policies_that_were_the_same_become_one(sqlite: Databases) -> None:
     url = restored(sqlite, SCHEMAS / "0001-accounting.sql")
     sqlite.run("INSERT INTO policies SELECT 2, allow_home, share, memory, cpus, pids, max_sessions"
@@ -252,6 +261,7 @@ def test_both_sets_live_in_one_database_and_are_migrated_once(databases: Databas
         "records/001_first",
         "records/002_ledgers",
         "records/003_images",
+        "records/004_starts",
     ]
     assert migrate(url) == []
     assert migrate(url, ["records"]) == []
@@ -279,7 +289,7 @@ def test_processes_that_start_at_once_migrate_once(databases: Databases) -> None
         start.communicate(timeout=60)
     assert [start.returncode for start in starts] == [0] * 6
     done = databases.run("SELECT name FROM records_migrations ORDER BY id", url)
-    assert done == [("001_first",), ("002_ledgers",), ("003_images",)]
+    assert done == [("001_first",), ("002_ledgers",), ("003_images",), ("004_starts",)]
 
 
 def test_migrating_is_quiet(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -292,6 +302,7 @@ def test_migrating_is_quiet(tmp_path: Path, caplog: pytest.LogCaptureFixture) ->
         "database migrated migration=records/001_first",
         "database migrated migration=records/002_ledgers",
         "database migrated migration=records/003_images",
+        "database migrated migration=records/004_starts",
     ]
 
 

@@ -16,6 +16,7 @@ from control_plane.domain.entities import (
     AuditRow,
     Failure,
     HomeTask,
+    LastStart,
     Link,
     Policy,
     Session,
@@ -402,6 +403,21 @@ def test_an_account_elsewhere_is_linked_once(records: Records) -> None:
         records.add_link(replace(LINK, user="bob"))
     assert [records.link(one.issuer, one.subject) for one in (LINK, *others)] == [LINK, *others]
     assert records.link("https://ID.example.org", "4711") is None
+
+
+def test_what_was_started_last_is_known_of_each_grant_and_owner(records: Records) -> None:
+    first = LastStart("alice", "b" * 32, NOW, {"startup_file": "a é.py"})
+    other = LastStart("alice", "c" * 32, NOW, {})
+    for one in (first, other, replace(first, owner="bob")):
+        records.note_start(one)
+    again = replace(first, at=NOW + HOUR, options={"resolution": "window"})
+    records.note_start(again)
+    assert records.last_starts("alice") == {"b" * 32: again, "c" * 32: other}
+    assert records.last_starts("bob") == {"b" * 32: replace(first, owner="bob")}
+    assert records.last_starts("charlie") == {}
+    records.forget_user("alice")
+    assert records.last_starts("alice") == {}
+    assert records.last_starts("bob") != {}
 
 
 def test_what_shall_compute_on_is_noted_until_it_ends(records: Records) -> None:
