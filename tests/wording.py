@@ -87,6 +87,11 @@ def translations() -> list[Path]:
     return sorted(LOCALE.glob("*/LC_MESSAGES/remoteapp.po"))
 
 
+def strings(found: object) -> Sequence[str]:
+    """Return a sentence, or both of one with a plural, as several."""
+    return list(found) if isinstance(found, tuple | list) else [str(found or "")]
+
+
 def gaps(text: str) -> list[str]:
     """Return the gaps of a sentence, sorted."""
     return sorted(_GAP.findall(text))
@@ -113,7 +118,7 @@ def main() -> None:
     for file in translations():
         catalogue = updated(file, template)
         file.write_bytes(written(catalogue))
-        empty = sum(not any(_strings(one.string)) for one in catalogue if one.id)
+        empty = sum(not any(strings(one.string)) for one in catalogue if one.id)
         sys.stdout.write(f"{file.parts[-3]}: {len(catalogue)} sentences, {empty} to translate\n")
 
 
@@ -212,10 +217,6 @@ def _is_said(text: str, *, speaks: bool) -> bool:
         return True
     little = _LITTLE.fullmatch(_GAP.sub("", text))
     return bool(_PROSE.search(text) and not little and not _CODE.match(text))
-
-
-def _strings(found: object) -> Sequence[str]:
-    return list(found) if isinstance(found, tuple | list) else [str(found or "")]
 
 
 if __name__ == "__main__":
