@@ -25,6 +25,7 @@ USE_CASES = {
     "images",
     "imports",
     "lifecycle",
+    "messages",
     "newcomers",
     "operators",
     "rules",

@@ -30,13 +30,12 @@ class EventHub:
         self._lock = threading.Lock()
         self._is_closed = False
 
-    def tell(self, session: Session, message: str) -> Event:
+    def tell(self, session: Session, message: str, by: str = "") -> Event:
         """Tell everyone who listens; safe from any thread, never blocks."""
         with self._lock:
             self._latest += 1
-            event = Event(
-                self._latest, session.id, session.owner, session.state, message, self._clock()
-            )
+            at = self._clock()
+            event = Event(self._latest, session.id, session.owner, session.state, message, at, by)
             if len(self._kept) == _KEPT:
                 self._forgotten = self._kept[0].id
             self._kept.append(event)

@@ -341,7 +341,10 @@ class LastStart:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A change of a session's state as it is told to people; `id` grows over restarts too."""
+    """What is told of a session; `id` grows over restarts too.
+
+    That is a change of its state, or what an administrator says (`by`), which changes nothing.
+    """
 
     id: int
     session: str
@@ -349,3 +352,4 @@ class Event:
     state: State
     message: str
     at: datetime
+    by: str = ""

@@ -71,8 +71,8 @@ class Jobs(Protocol):
 class Events(Protocol):
     """What people are told while it happens."""
 
-    def tell(self, session: Session, message: str) -> Event:
-        """Tell everyone who listens; safe from any thread."""
+    def tell(self, session: Session, message: str, by: str = "") -> Event:
+        """Tell everyone who listens; safe from any thread. `by`: the administrator who says it."""
 
     def since(self, event_id: int | None) -> Sequence[Event] | None:
         """Return what was told after that id; None when that is not known any more."""

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, Field
 
+from control_plane import messages
 from control_plane.web.schemas import Answer, Body, Moment, Page, PolicyAnswer, SessionAnswer
 
 
@@ -33,7 +34,7 @@ class AdminSessionList(Answer):
 class SendMessage(Body):
     """Tell whoever follows a session."""
 
-    text: Annotated[str, Field(min_length=1, max_length=500)]
+    text: Annotated[str, Field(min_length=1, max_length=messages.LONGEST)]
 
 
 class Announce(Body):

@@ -8,9 +8,8 @@ from typing import cast
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from control_plane import acts
+from control_plane import acts, messages
 from control_plane.domain.entities import Session
-from control_plane.errors import ConflictError
 from control_plane.web import admin_portal_schemas as schemas
 from control_plane.web import api, render
 from control_plane.web.operations import Call
@@ -36,17 +35,13 @@ async def stop_anyones_session(call: Call) -> Response:
     """DELETE /admin/sessions/{id}: answered when it is gone; a failure is dismissed."""
     session = await run_in_threadpool(api.anyones, call)
     await run_in_threadpool(_note, call, "session-stop", session, f"of {session.owner}")
-    return await api.end(call, session, f"stopped by the administrator {call.actor.name}")
+    return await api.end(call.plane, session, f"stopped by the administrator {call.actor.name}")
 
 
 def send_message(call: Call) -> Response:
-    """POST /admin/sessions/{id}/message: told to those who follow the session."""
+    """POST /admin/sessions/{id}/message: shown to the owner while the session lives."""
     text = cast("schemas.SendMessage", call.body).text
-    session = api.anyones(call)
-    if not session.living:
-        raise ConflictError("This session has ended: nobody would read it.")
-    call.plane.events.tell(session, text)
-    _note(call, "session-message", session, text)
+    messages.send(call.plane, call.actor, api.anyones(call), text)
     return Response(status_code=204)
 
 

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from control_plane import auth, catalogue, sessions
 from control_plane.domain import labels
 from control_plane.domain.entities import Image, Session, State
+from control_plane.domain.ports import Plane
 from control_plane.errors import NotFoundError
 from control_plane.web import render, schemas
 from control_plane.web.icons import GENERIC
@@ -125,24 +126,28 @@ def session_log(call: Call) -> Response:
         session = anyones(call)
     else:
         session = sessions.mine(call.plane, call.caller, call.path["id"])
+    return Response(output(call.plane, session, call.query.tail), media_type="text/plain")
+
+
+def output(plane: Plane, session: Session, tail: int) -> str:
+    """Return the last lines of a session's output, or what was kept of it when it failed."""
     kept = session.failure.log_tail if session.failure else ""
-    tail = call.query.tail
-    output = call.plane.engine.log(session.container_id, tail) if session.container_id else ""
-    return Response(output or kept, media_type="text/plain")
+    found = plane.engine.log(session.container_id, tail) if session.container_id else ""
+    return found or kept
 
 
 async def stop_session(call: Call) -> Response:
     """DELETE /sessions/{id}: answered when it is gone; a failure is dismissed."""
     session = await run_in_threadpool(sessions.mine, call.plane, call.caller, call.path["id"])
-    return await end(call, session, f"stopped by {call.caller.user.name}")
+    return await end(call.plane, session, f"stopped by {call.caller.user.name}")
 
 
-async def end(call: Call, session: Session, because: str) -> Response:
+async def end(plane: Plane, session: Session, because: str) -> Response:
     """Answer 204 when a session is gone; a failure is dismissed."""
     if session.state is State.FAILED:
-        await run_in_threadpool(sessions.dismiss, call.plane, session)
+        await run_in_threadpool(sessions.dismiss, plane, session)
     elif session.living:
-        work = await run_in_threadpool(sessions.ask_to_stop, call.plane, session, because)
+        work = await run_in_threadpool(sessions.ask_to_stop, plane, session, because)
         await asyncio.shield(asyncio.wrap_future(work))
     return Response(status_code=204)
 

@@ -31,12 +31,13 @@ from control_plane.web import (
     language_choice,
     openapi,
     operator,
-    pages,
     schemas,
+    session_pages,
     signing_in,
     starting,
     stopping,
     streams,
+    told,
 )
 from control_plane.web.admin_pages import announcement, audit, events, groups, usage, users
 from control_plane.web.authorise import authorise, away
@@ -120,9 +121,12 @@ PAGES: Sequence[BaseRoute] = (
     Route("/api/v1/signin-methods", signing_in.methods, methods=["GET"]),
     Route("/applications/{grant_id}/start", starting.come, methods=["GET"]),
     Route("/applications/{grant_id}/start", starting.start, methods=["POST"]),
-    Route("/sessions/{id}", pages.session, methods=["GET"]),
+    Route("/sessions/{id}", session_pages.show, methods=["GET"]),
+    Route("/sessions/{id}/log", session_pages.log, methods=["GET"]),
+    Route("/sessions/{id}/extend", session_pages.extend, methods=["POST"]),
     Route("/sessions/{id}/stop", stopping.ask, methods=["GET"]),
     Route("/sessions/{id}/stop", stopping.stop, methods=["POST"]),
+    Route("/messages/dismiss", told.dismiss, methods=["POST"]),
     # Administration, for people.
     Route("/admin/events", events.followed, methods=["GET"]),
     Route("/admin/users", users.listed, methods=["GET"]),

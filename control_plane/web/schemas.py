@@ -248,6 +248,7 @@ class StateEvent(Answer):
     state: str
     message: Said
     at: AwareDatetime
+    by: str = Field(description="The administrator who says it; empty: it is a change.")
 
 
 class FieldProblem(Answer):

@@ -112,6 +112,10 @@ def _present(call: Call, session: Session) -> Event:
 
 def _server_sent(event: Event) -> ServerSentEvent:
     data = schemas.StateEvent(
-        session=event.session, state=event.state.value, message=event.message, at=event.at
+        session=event.session,
+        state=event.state.value,
+        message=event.message,
+        at=event.at,
+        by=event.by,
     )
     return ServerSentEvent(data=data.model_dump_json(), event="state", id=str(event.id))

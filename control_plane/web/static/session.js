@@ -1,34 +1,42 @@
-// One session: its progress, the application in a frame, its log, its end.
+// One session: its progress, the application in a frame, its time, its log, its end.
 
-import { ask, capital, follow, say } from "./portal.js";
+import { ask, follow, say } from "./portal.js";
+import { renew } from "./renew.js";
 import { start, stop } from "./sessions.js";
+import { keepTime } from "./time_left.js";
+import "./told.js";
+import { _ } from "./words.js";
 
 const page = document.body;
 const { id, name, path } = page.dataset;
 const at = (element) => document.getElementById(element);
 const frame = at("application");
 const alert = at("alert");
-const title = document.title;
-const arrived = performance.now() - 1000 * Number(page.dataset.age);
+const offset = Date.parse(page.dataset.now) - Date.now(); // by how much the portal's clock is ahead
+const now = () => Date.now() + offset;
+const STEPS = { "Starting.": _("Starting."), "The container runs.": _("The container runs.") };
+// What of the page the portal writes anew whenever something has happened.
+const PARTS = ["state", "time", "messages", "warning", "ended"];
 let leaving = false;
+let heard = false;
 let failures = 0;
+let isOld = false; // what the frame shows is of an address that is closed
 
-function show(state) {
-  page.dataset.state = state;
-  document.querySelector(".bar .state").textContent = capital(state);
-  document.title = state === "ready" ? title : `${capital(state)}: ${title}`;
+function show() {
+  const { state } = page.dataset;
   if (state === "ready") enter();
   else if (state !== "starting") leave(state);
 }
 
 function enter() {
-  frame.addEventListener("load", hold);
-  if (frame.getAttribute("src")) hold();
+  if (frame.getAttribute("src") && !isOld) hold();
   else frame.src = path;
+  isOld = false;
 }
 
 /** Give the keyboard to the application. */
 function hold() {
+  if (!frame.getAttribute("src")) return; // the empty page that every frame begins with
   if (!document.querySelector("dialog[open]")) frame.focus();
   try {
     frame.contentWindow.addEventListener("keydown", leadBack, true);
@@ -39,43 +47,49 @@ function hold() {
   }
 }
 
-async function leave(state) {
-  const words = { stopping: "is stopping", stopped: "has ended", failed: "has failed" };
-  frame.remove();
+function leave(state) {
   showBar(true);
-  at("ended-title").textContent = `${name} ${words[state]}`;
-  at("again").disabled = state === "stopping";
+  isOld = true;
+  if (state === "apart") return;
+  frame.remove();
   if (state === "stopping") return;
   unfollow();
   if (!at("ended").contains(document.activeElement)) at("ended-title").focus();
-  try {
-    explain(await ask("GET", `/sessions/${id}`));
-  } catch (problem) {
-    say(alert, problem.message);
-  }
-}
-
-function explain({ failure, ends_because: because }) {
-  at("reason").textContent = failure?.message ?? capital(because);
-  at("tail").textContent = failure?.log_tail ?? "";
-  at("tail-box").hidden = !failure?.log_tail;
 }
 
 function addStep(sentence, seconds) {
+  const steps = at("steps");
   const plain = (text) => text.trim().replace(/\.$/, "");
-  const told = [...at("steps").children].map((step) => plain(step.firstElementChild.textContent));
+  const told = [...steps.children].map((step) => plain(step.firstElementChild.textContent));
   if (told.includes(plain(sentence))) return; // a stream that begins anew tells the present again
-  const step = at("steps").lastElementChild.cloneNode(true);
+  const step = steps.lastElementChild.cloneNode(true);
   step.firstElementChild.textContent = sentence;
   step.lastElementChild.textContent = `${seconds.toFixed(1)} s`;
-  at("steps").append(step);
+  steps.append(step);
 }
 
-function hear({ state, message, at: time }) {
+function hear({ state, message, by, at: time }) {
   if (leaving && state === "stopped") return; // by one's own wish: the catalogue comes next
   const seconds = (Date.parse(time) - Date.parse(page.dataset.created)) / 1000;
-  if (state === "starting") addStep(message, Math.max(0, seconds));
-  if (state !== page.dataset.state) show(state);
+  const isNews = heard || by || state !== page.dataset.state; // a stream begins with the present
+  heard = true;
+  if (state === "starting" && !by) addStep(STEPS[message] ?? message, Math.max(0, seconds));
+  else if (isNews) look();
+}
+
+let looking = Promise.resolve();
+
+/** Show the page as the portal has it now; one look after the other. */
+function look() {
+  looking = looking.then(lookNow).catch((problem) => say(alert, problem.message));
+  return looking;
+}
+
+async function lookNow() {
+  const before = page.dataset.state;
+  await renew(PARTS);
+  count();
+  if (page.dataset.state !== before) show();
 }
 
 /** Run something; what goes wrong with it is told on the page. */
@@ -95,16 +109,23 @@ async function end() {
     if (await stop(name, id, () => { leaving = true; })) location.assign("/");
   } catch (problem) {
     leaving = false;
-    show((await ask("GET", `/sessions/${id}`)).state);
+    await look();
     throw problem;
   }
 }
 
+async function extend() {
+  await ask("POST", `/sessions/${id}/extend`, { seconds: Number(page.dataset.longest) });
+  await look();
+  at("warning-said").textContent = _("It was extended: {left}.", { left: at("left-text")?.textContent });
+  frame.focus();
+}
+
 async function readLog() {
   const log = at("log");
-  log.textContent ||= "Reading…";
+  log.textContent ||= _("Reading…");
   try {
-    log.textContent = (await ask("GET", `/sessions/${id}/log?tail=200`)) ?? "It has written nothing yet.";
+    log.textContent = (await ask("GET", `/sessions/${id}/log?tail=200`)) ?? _("It has written nothing yet.");
   } catch (problem) {
     log.textContent = problem.message;
   }
@@ -138,18 +159,33 @@ function leadBack(event) {
   at("back").focus();
 }
 
-at("stop").addEventListener("click", () => attempt(at("stop"), end));
-at("again").addEventListener("click", () =>
-  attempt(at("again"), () => start(name, JSON.parse(page.dataset.again))));
+const startAgain = () => start(name, JSON.parse(page.dataset.again));
+
+// What the forms do without scripts, done here without leaving the page.
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  const act = form.matches(".extend") ? extend : form.matches("#restart") ? startAgain : null;
+  if (!act) return;
+  event.preventDefault();
+  attempt(form.querySelector("button"), act);
+});
+at("stop").addEventListener("click", (event) => { event.preventDefault(); attempt(at("stop"), end); });
+at("show-log").addEventListener("click", (event) => {
+  event.preventDefault();
+  at("log-dialog").showModal();
+  readLog();
+});
 at("full-screen").addEventListener("click", toggleFullScreen);
 at("hide-bar").addEventListener("click", () => { showBar(false); frame.focus(); });
 at("show-bar").addEventListener("click", () => { showBar(true); at("hide-bar").focus(); });
-at("show-log").addEventListener("click", () => { at("log-dialog").showModal(); readLog(); });
 at("refresh-log").addEventListener("click", readLog);
 at("close-log").addEventListener("click", () => at("log-dialog").close());
 
 setInterval(() => {
-  at("seconds").textContent = Math.floor((performance.now() - arrived) / 1000);
+  at("seconds").textContent = Math.floor((now() - Date.parse(page.dataset.created)) / 1000);
 }, 500);
+const count = keepTime(now);
 const unfollow = follow(`/sessions/${id}/events`, { hear });
-show(page.dataset.state);
+frame.addEventListener("load", hold);
+page.classList.add("live");
+show();
