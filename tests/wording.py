@@ -41,7 +41,7 @@ MUTE |= {"description", "title", "pattern", "examples", "kind"}
 _PROSE = re.compile(r"\w[\w})\]'\"`]*[.,:;]? [\w{(\[`'\"]")
 _LITTLE = re.compile(r"[^a-z]*(?:[a-z][^a-z]*){0,3}")  # of letters
 _CODE = re.compile(
-    r"[A-Z]{4,} |[\n#/']|.*(?:\\|</|%s|; \w+=|\w\[str|=\"|\n$|`Accept`|max-age)", re.DOTALL
+    r"[A-Z]{4,} |[\n#/']|.*(?:\\|</|%s|; \w+=|\w\[str|=\"|\n$|`Accept`|max-age|Accept-)", re.DOTALL
 )
 _LABEL = re.compile(r"[A-Z][a-z]+(?:[ -]\w+)*…?")
 _STATE = re.compile(r"[A-Z][a-z]+\.")
