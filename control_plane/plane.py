@@ -22,6 +22,7 @@ from control_plane.adapters.pam_host import PamHost
 from control_plane.adapters.passwords import Argon2Passwords
 from control_plane.adapters.providers import GithubProvider, OidcProvider, Registration
 from control_plane.domain.access import Access
+from control_plane.domain.condition import Condition, Unwatched
 from control_plane.domain.ports import Plane
 from control_plane.domain.providers import Provider
 from control_plane.errors import ConflictError
@@ -38,6 +39,7 @@ def open_plane(
     loop: asyncio.AbstractEventLoop,
     secret: bytes,
     patience: float = PREDECESSOR_SECONDS,
+    condition: Condition | None = None,
 ) -> Plane:
     """Return the plane of an installation; databases are migrated, the engine may be away.
 
@@ -74,6 +76,7 @@ def open_plane(
         events=EventHub(loop, _now),
         access=Access(),
         clock=_now,
+        condition=condition or Unwatched(),
     )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import wait
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import pairwise
 from typing import Literal
 
 from control_plane.domain.entities import AuditRow, Sample, Session, State, UsageRow
@@ -18,6 +19,7 @@ log = logging.getLogger(__name__)
 
 GIB = 1024**3
 By = Literal["user", "group", "application"]
+Measure = Literal["seconds", "cpu_seconds", "memory_gib_seconds"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,24 @@ def report(
         for name in _names(row, by):
             lines[name] = _sum(lines.get(name, Line(name, 0, 0, 0, 0)), part)
     return [lines[name] for name in sorted(lines)]
+
+
+def over_time(
+    rows: Sequence[UsageRow], by: By, what: Measure, since: datetime, steps: Sequence[datetime]
+) -> Mapping[str, Sequence[float]]:
+    """Return what was used in each step of a period, by name, in seconds.
+
+    `steps` are the ends of the steps in their order; the last also ends what still runs.
+    """
+    found: dict[str, list[float]] = {}
+    for row in rows:
+        ended = replace(row, ended_at=row.ended_at or steps[-1])
+        for at, (begin, end) in enumerate(pairwise((since, *steps))):
+            if ended.started_at < end and begin <= (ended.ended_at or end):
+                used: float = getattr(_part(ended, begin, end), what)
+                for name in _names(row, by):
+                    found.setdefault(name, [0.0] * len(steps))[at] += used
+    return found
 
 
 def _sampling(plane: Plane, session: Session) -> Callable[[], None]:

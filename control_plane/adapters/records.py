@@ -310,30 +310,32 @@ class PeeweeRecords:
         actor: str = "",
         action: str = "",
         target: str = "",
+        words: str = "",
         since: datetime | None = None,
         until: datetime | None = None,
         limit: int | None = None,
         offset: int = 0,
     ) -> Sequence[AuditRow]:
-        """Return the acts that fit, newest first; an empty word fits all."""
-        words = {"actor": actor, "action": action, "target": target}
-        query = audit_fitting(words, since, until)
+        """Return the acts that fit, newest first; what is empty fits all."""
+        exact = {"actor": actor, "action": action, "target": target}
+        query = audit_fitting(exact, words, since, until)
         query = query.order_by(AuditLogRow.at.desc(), AuditLogRow.id.desc())
         return [entity(AuditRow, row) for row in self._rows(query.limit(limit).offset(offset))]
 
-    def audit_count(
+    def audit_count(  # noqa: PLR0913 - those of `audit`
         self,
         *,
         actor: str = "",
         action: str = "",
         target: str = "",
+        words: str = "",
         since: datetime | None = None,
         until: datetime | None = None,
     ) -> int:
         """Return how many acts fit."""
-        words = {"actor": actor, "action": action, "target": target}
+        exact = {"actor": actor, "action": action, "target": target}
         with self._database.reading() as db:
-            return int(audit_fitting(words, since, until).count(db))
+            return int(audit_fitting(exact, words, since, until).count(db))
 
     def _given_uids(self, first: int, last: int) -> Collection[int]:
         within = UidRow.uid.between(first, last)

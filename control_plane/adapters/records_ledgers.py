@@ -3,10 +3,15 @@
 Invariant: no licence is written into a record.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, fields, replace
 from datetime import datetime
+from functools import reduce
+from operator import or_
 from typing import Any, TypeVar
+
+import peewee
 
 from control_plane.adapters.records_rows import AuditLogRow, UsageLedgerRow
 from control_plane.domain.entities import (
@@ -71,17 +76,36 @@ def usage_between(since: datetime | None, until: datetime | None) -> Any:
     return query
 
 
-def audit_fitting(words: Mapping[str, str], since: datetime | None, until: datetime | None) -> Any:
-    """Return the query for the acts whose columns are these words, where a word is not empty."""
+def audit_fitting(
+    exact: Mapping[str, str], words: str, since: datetime | None, until: datetime | None
+) -> Any:
+    """Return the query for the acts with these values, where one is not empty, and these words."""
     query = AuditLogRow.select()
-    for name, word in words.items():
-        if word:
-            query = query.where(getattr(AuditLogRow, name) == word)
+    for name, value in exact.items():
+        if value:
+            query = query.where(getattr(AuditLogRow, name) == value)
+    for word in words.split():
+        query = query.where(_has(word))
     if since is not None:
         query = query.where(AuditLogRow.at >= since)
     if until is not None:
         query = query.where(AuditLogRow.at < until)
     return query
+
+
+def _has(word: str) -> Any:
+    """Return the condition that a word stands anywhere in an act, be it large or small."""
+    row = AuditLogRow
+    # As it is written in JSON; the columns' own conversion would quote it.
+    written = json.dumps(word)[1:-1]
+    places: list[tuple[Any, str]] = [
+        (column, word) for column in (row.actor, row.action, row.target, row.address, row.detail)
+    ]
+    places += [(peewee.fn.COALESCE(column, ""), written) for column in (row.before, row.after)]
+    # Databases differ in which letters they take for the same.
+    as_it_is = [column.contains(text) for column, text in places]
+    small = [peewee.fn.LOWER(column).contains(text.lower()) for column, text in places]
+    return reduce(or_, [*as_it_is, *small])
 
 
 def _policy(values: Mapping[str, Any]) -> Policy:

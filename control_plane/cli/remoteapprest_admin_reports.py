@@ -72,6 +72,7 @@ def usage(ctx: click.Context, /, form: Form, *, as_csv: bool, **filters: Any) ->
 @click.option("--actor", metavar="NAME", help="Who did it.")
 @click.option("--action", metavar="WORD", help="What was done, such as user-create.")
 @click.option("--target", metavar="TEXT", help="To what it was done.")
+@click.option("--words", metavar="TEXT", help="Words that stand somewhere in the act.")
 @_since
 @_until
 @_csv

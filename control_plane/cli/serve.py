@@ -13,6 +13,7 @@ import uvicorn
 
 from control_plane import plane, settings
 from control_plane.adapters.service_manager import ServiceManager
+from control_plane.doctor.watching import Watch
 from control_plane.domain.ports import Plane
 from control_plane.errors import ControlPlaneError
 from control_plane.web import lifespan
@@ -31,7 +32,10 @@ def serve() -> None:
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(message)s")
     found = settings.load()
     secret = settings.secret()
-    serve_with(lambda loop: plane.open_plane(found, loop, secret), found.boot_marker)
+    watch = Watch(found)
+    serve_with(
+        lambda loop: plane.open_plane(found, loop, secret, condition=watch), found.boot_marker
+    )
 
 
 def serve_with(opened: lifespan.Opened, marker: Path | None = None) -> None:

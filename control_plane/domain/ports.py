@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from control_plane.domain.access import Access
+from control_plane.domain.condition import Condition, Unwatched
 from control_plane.domain.containers import ContainerSpec
 from control_plane.domain.entities import Grant, Image, Network, Person, Sample, Volume
 from control_plane.domain.image_checks import ImageChecks
@@ -266,7 +267,7 @@ class Plane:
     """One of each: all that a use case is given.
 
     `admits` says whether the allow list lets a name sign in; `providers` vouch for people
-    elsewhere, by the method's name.
+    elsewhere, by the method's name. `condition` watches the machine and the installation.
     """
 
     site: Site
@@ -288,6 +289,7 @@ class Plane:
     events: Events
     access: Access
     clock: Callable[[], datetime]
+    condition: Condition = field(default_factory=Unwatched)
 
     @property
     def books(self) -> Books:

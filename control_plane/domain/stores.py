@@ -272,19 +272,24 @@ class Records(Protocol):
         actor: str = "",
         action: str = "",
         target: str = "",
+        words: str = "",
         since: datetime | None = None,
         until: datetime | None = None,
         limit: int | None = None,
         offset: int = 0,
     ) -> Sequence[AuditRow]:
-        """Return the acts that fit, newest first; an empty word fits all."""
+        """Return the acts that fit, newest first; what is empty fits all.
 
-    def audit_count(
+        Each of the `words` stands somewhere in the act: what it changed counts, its time does not.
+        """
+
+    def audit_count(  # noqa: PLR0913 - those of `audit`
         self,
         *,
         actor: str = "",
         action: str = "",
         target: str = "",
+        words: str = "",
         since: datetime | None = None,
         until: datetime | None = None,
     ) -> int:

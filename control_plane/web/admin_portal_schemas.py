@@ -89,6 +89,7 @@ class AuditFilter(Page):
     actor: str = ""
     action: str = ""
     target: str = ""
+    words: str = Field(default="", description="Each of them stands somewhere in the act.")
     since: Moment | None = None
     until: Moment | None = None
     format: Format | None = Field(default=None, description=FORMAT)

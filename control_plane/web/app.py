@@ -39,7 +39,15 @@ from control_plane.web import (
     streams,
     told,
 )
-from control_plane.web.admin_pages import announcement, audit, events, groups, usage, users
+from control_plane.web.admin_pages import (
+    announcement,
+    audit,
+    dashboard,
+    events,
+    groups,
+    usage,
+    users,
+)
 from control_plane.web.authorise import authorise, away
 from control_plane.web.middleware import Headers, Languages
 from control_plane.web.operations import Operation
@@ -128,6 +136,8 @@ PAGES: Sequence[BaseRoute] = (
     Route("/sessions/{id}/stop", stopping.stop, methods=["POST"]),
     Route("/messages/dismiss", told.dismiss, methods=["POST"]),
     # Administration, for people.
+    Route("/admin", dashboard.show, methods=["GET"]),
+    Route("/admin/", dashboard.show, methods=["GET"]),
     Route("/admin/events", events.followed, methods=["GET"]),
     Route("/admin/users", users.listed, methods=["GET"]),
     Route("/admin/users/new", users.new, methods=["GET"]),

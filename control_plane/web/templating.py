@@ -3,11 +3,12 @@
 Invariant: every value is escaped; a name that a template lacks is an error, never an empty place.
 """
 
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime
 from functools import cache
 from importlib.resources import files
 
+from babel.numbers import format_decimal
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.requests import Request
@@ -86,8 +87,24 @@ def _templates(tag: str) -> Environment:
         "size": lambda count: language.value(words.size(count)),
         "lasting": lambda seconds: language.value(words.lasting(seconds)),
     }
-    made.filters |= {"moment": moment}
+    made.filters |= {"moment": moment, "day": day, "hours": _hours_in(language)}
     return made
+
+
+def day(one: date) -> Markup:
+    """Return a day of the calendar; times.js writes it in the visitor's language."""
+    told = one.strftime("%Y-%m-%d")
+    return Markup('<time datetime="{}" data-form="day">{}</time>').format(told, told)
+
+
+def _hours_in(language: Language) -> Callable[..., str]:
+    """Return what writes hours with one decimal and their unit, which may be empty."""
+
+    def hours(count: float, unit: str = "h") -> str:
+        number = format_decimal(count, "#,##0.0", language.locale)
+        return f"{number}\N{NO-BREAK SPACE}{unit}" if unit else number
+
+    return hours
 
 
 def moment(at: datetime, form: str = "short") -> Markup:

@@ -1,5 +1,6 @@
 """Stores in memory: they pass the contract tests that the databases pass."""
 
+import json
 import secrets
 import threading
 from collections import Counter
@@ -478,6 +479,7 @@ class FakeRecords:
         actor: str = "",
         action: str = "",
         target: str = "",
+        words: str = "",
         since: datetime | None = None,
         until: datetime | None = None,
         limit: int | None = None,
@@ -489,22 +491,26 @@ class FakeRecords:
             if actor in {"", row.actor}
             and action in {"", row.action}
             and target in {"", row.target}
+            and all(word in _words_of(row) for word in words.casefold().split())
             and (since is None or row.at >= since)
             and (until is None or row.at < until)
         ]
         found.sort(key=lambda row: row.at, reverse=True)
         return found[offset:] if limit is None else found[offset : offset + limit]
 
-    def audit_count(
+    def audit_count(  # noqa: PLR0913 - those of `audit`
         self,
         *,
         actor: str = "",
         action: str = "",
         target: str = "",
+        words: str = "",
         since: datetime | None = None,
         until: datetime | None = None,
     ) -> int:
-        fitting = self.audit(actor=actor, action=action, target=target, since=since, until=until)
+        fitting = self.audit(
+            actor=actor, action=action, target=target, words=words, since=since, until=until
+        )
         return len(fitting)
 
     def _ended(self, since: datetime) -> list[Session]:
@@ -513,6 +519,12 @@ class FakeRecords:
     def _wrote(self) -> None:
         with self._lock:
             self.writes += 1
+
+
+def _words_of(row: AuditRow) -> str:
+    changes = [json.dumps(one, ensure_ascii=False) for one in (row.before, row.after) if one]
+    words = (row.actor, row.action, row.target, row.address, row.detail, *changes)
+    return "\n".join(words).casefold()
 
 
 def _lies_in(row: UsageRow, since: datetime | None, until: datetime | None) -> bool:

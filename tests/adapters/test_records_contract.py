@@ -525,6 +525,19 @@ def test_the_audit_log_is_searched_by_who_what_and_when(records: Records) -> Non
     assert records.audit_count(target="b" * 32, since=NOW, until=NOW + 2 * HOUR) == 1
 
 
+def test_the_audit_log_is_searched_by_words_anywhere_in_an_act(records: Records) -> None:
+    other = replace(
+        CHANGE, detail="50% of Zoë's_disk", after={"name": "Zoë"}, address="203.0.113.9"
+    )
+    for act in (ACT, other):
+        records.add_audit(act)
+    for words in ("50%", "s_disk Policy", "113.9", "Zoë", "  disk  "):
+        assert list(records.audit(words=words)) == [other], words
+    assert list(records.audit(words="user-create")) == [ACT]
+    for nothing in ("5_%", "sXdisk", "disk nothing"):
+        assert records.audit_count(words=nothing) == 0, nothing
+
+
 def test_the_audit_log_is_read_page_by_page(records: Records) -> None:
     acts = [replace(ACT, at=NOW - number * HOUR, detail=str(number)) for number in range(5)]
     for act in acts:

@@ -91,9 +91,10 @@ def test_a_group_is_created_changed_and_removed_without_scripts(
 
 def test_the_audit_log_is_searched_by_its_words_and_days(admin: TestClient) -> None:
     admin.post("/admin/groups/new", data={"name": "lab", "members": ""})
-    row = '<th scope="row">admin'
+    row = '<th scope="row"><a href="?actor=admin">admin'
     assert row in admin.get("/admin/audit?action=group-create&target=lab").text
-    for nothing in ("action=group-remove", "since=2999-01-01", "until=1999-01-01"):
+    assert row in admin.get("/admin/audit?q=CREATE+lab").text
+    for nothing in ("action=group-remove", "q=nothing", "since=2999-01-01", "until=1999-01-01"):
         assert row not in admin.get(f"/admin/audit?{nothing}").text
     assert row in admin.get("/admin/audit?since=yesterday").text
 

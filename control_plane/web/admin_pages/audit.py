@@ -1,6 +1,11 @@
-"""The audit log: who did what to what, searched by what stands in it."""
+"""The audit log: who did what to what, searched by what stands in it.
 
+Invariant: days are those of UTC; what is downloaded as CSV is what was searched for, all of it.
+"""
+
+from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
+from urllib.parse import urlencode
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -18,29 +23,77 @@ COLUMNS: tuple[Column[AuditRow], ...] = (
     Column("target", "To what"),
     Column("detail", "More"),
 )
-FILTERS = ("actor", "action", "target", "since", "until")
+_EXACT = ("actor", "action", "target")
+# What may stand there, to be chosen from; any word may be typed.
+ACTIONS = (
+    *("sign-in", "sign-in-refused", "sign-out-everywhere", "password"),
+    *("token-issue", "token-revoke"),
+    *("user-create", "user-change", "user-remove"),
+    *("group-create", "group-change", "group-remove"),
+    *("application-create", "application-change", "application-remove"),
+    *("grant", "grant-change", "revoke"),
+    *("image-pull", "image-upload", "image-remove"),
+    *("session-stop", "session-message", "announce", "apply"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What is looked for, as the records are asked."""
+
+    words: str
+    actor: str
+    action: str
+    target: str
+    since: datetime | None
+    until: datetime | None
 
 
 async def listed(request: Request) -> Response:
-    """GET /admin/audit: the newest first; days are those of UTC."""
+    """GET /admin/audit: the newest first."""
     visit = entry.look(request)
-    asked = lists.wanted(request.query_params, *FILTERS)
+    asked = lists.wanted(request.query_params, *_EXACT, "since", "until")
     return await run_in_threadpool(_listed, visit, asked)
 
 
 def _listed(visit: entry.Visit, asked: lists.Wanted) -> Response:
     more = asked.more or {}
-    words = {name: more[name] for name in ("actor", "action", "target")}
-    days = {"since": _day(more["since"]), "until": _day(more["until"], after=True)}
-    records = visit.plane.records
-    total = records.audit_count(**words, **days)
-    shown = lists.cut(
-        asked,
-        total,
-        COLUMNS,
-        lambda offset, count: records.audit(**words, **days, limit=count, offset=offset),
+    exact = {name: more[name] for name in _EXACT}
+    one = Search(
+        asked.words, **exact, since=_day(more["since"]), until=_day(more["until"], after=True)
     )
-    return visit.page("admin/audit.html", {"list": shown})
+    total = visit.plane.records.audit_count(
+        words=one.words,
+        actor=one.actor,
+        action=one.action,
+        target=one.target,
+        since=one.since,
+        until=one.until,
+    )
+    shown = lists.cut(asked, total, COLUMNS, lambda at, count: _found(visit, one, at, count))
+    context = {"list": shown, "actions": ACTIONS, "csv": _csv(one, exact)}
+    return visit.page("admin/audit.html", context)
+
+
+def _found(visit: entry.Visit, one: Search, offset: int, count: int) -> list[AuditRow]:
+    rows = visit.plane.records.audit(
+        words=one.words,
+        actor=one.actor,
+        action=one.action,
+        target=one.target,
+        since=one.since,
+        until=one.until,
+        limit=count,
+        offset=offset,
+    )
+    return list(rows)
+
+
+def _csv(one: Search, exact: dict[str, str]) -> str:
+    days = {"since": one.since, "until": one.until}
+    told = {name: day.strftime("%Y-%m-%dT%H:%M:%SZ") for name, day in days.items() if day}
+    asked = {name: text for name, text in ({"words": one.words} | exact).items() if text}
+    return f"/api/v1/admin/audit?{urlencode({'format': 'csv'} | asked | told)}"
 
 
 def _day(text: str, *, after: bool = False) -> datetime | None:

@@ -1,9 +1,10 @@
-// Every <time datetime> in the visitor's zone and language; data-form says how: short, long or relative.
+// Every <time datetime> in the visitor's zone and language; data-form says how: short, long, relative or day.
 
 const FORMS = {
   short: (at) => at.toLocaleString(language, { ...dayOf(at), hour: "2-digit", minute: "2-digit" }),
   long: (at) => at.toLocaleString(language, { dateStyle: "medium", timeStyle: "medium" }),
   relative: (at) => since(at),
+  day: (at) => at.toLocaleDateString(language, { dateStyle: "medium", timeZone: "UTC" }),
 };
 const SPANS = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
 const page = document.documentElement.lang || "en";
@@ -25,7 +26,7 @@ function show(time) {
   const text = FORMS[time.dataset.form ?? "short"]?.(at);
   // What is read aloud or selected stays as it is while nothing changes.
   if (text && time.textContent !== text) time.textContent = text;
-  time.title = at.toLocaleString(language, { dateStyle: "full", timeStyle: "long" });
+  if (time.dataset.form !== "day") time.title = at.toLocaleString(language, { dateStyle: "full", timeStyle: "long" });
 }
 
 /** The day only where it is not today, the year only where it is not this one. */
@@ -43,5 +44,6 @@ function since(at) {
 }
 
 showTimes();
-document.addEventListener("remoteapp:replaced", () => showTimes());
+// A part of the page is new: live.js tells the one, whoever replaces something himself the other.
+for (const told of ["live", "remoteapp:replaced"]) document.addEventListener(told, () => showTimes());
 setInterval(() => showTimes(), 30000); // what was a minute ago, and what was today
