@@ -24,6 +24,7 @@ from control_plane.adapters.stores import PeeweeStores
 from control_plane.adapters.stores_together import Together
 from control_plane.domain import policy
 from control_plane.domain.entities import Application, Grant, Grantee
+from control_plane.domain.face import Face
 from control_plane.domain.ports import Folders, Host, Limits, Site
 from control_plane.domain.reach import Reach
 from control_plane.domain.stores import Accounting, Records, Stores
@@ -72,6 +73,7 @@ def site(settings: Settings, secret: bytes) -> Site:
             elsewhere=engine_place(settings).elsewhere,
             published=settings.engine.reach == "loopback",
         ),
+        face=_face(settings),
     )
 
 
@@ -124,6 +126,13 @@ def admits(settings: Settings) -> Callable[[str], bool]:
     """Return what says whether a name may sign in at all."""
     path = settings.auth.allow_list_file
     return AllowList(path) if path else lambda _: True
+
+
+def _face(settings: Settings) -> Face:
+    try:
+        return settings.portal.face
+    except ValueError as error:  # the logo is another one since the settings were read
+        raise SettingsError(f"portal.logo = {str(settings.portal.logo)!r}: {error}") from error
 
 
 def _own(settings: Settings, records: Records, host: Host) -> tuple[Accounting, Stores] | None:

@@ -39,7 +39,7 @@ MAY = {
     "domain": {"domain", "errors"},
     "usecases": {"domain", "errors", "usecases"},
     "adapters": {"domain", "errors", "adapters"},
-    "settings": {"errors"},
+    "settings": {"domain", "errors", "settings"},
     "errors": set(),
     "installed": {"domain", "errors", "adapters", "settings"},
     "plane": {"domain", "errors", "adapters", "settings", "installed"},

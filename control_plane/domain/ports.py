@@ -14,6 +14,7 @@ from control_plane.domain.access import Access
 from control_plane.domain.condition import Condition, Unwatched
 from control_plane.domain.containers import ContainerSpec
 from control_plane.domain.entities import Grant, Image, Network, Person, Sample, Volume
+from control_plane.domain.face import Face
 from control_plane.domain.image_checks import ImageChecks
 from control_plane.domain.jobs import Events, Jobs
 from control_plane.domain.providers import Provider
@@ -247,6 +248,7 @@ class Site:
     demo: tuple[Grant, ...] = ()
     archives: Path = Path("/var/lib/remoteapp/backups/homes")
     reach: Reach = field(default_factory=Reach)
+    face: Face = field(default_factory=Face)
 
 
 @dataclass(frozen=True, slots=True)
