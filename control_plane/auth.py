@@ -71,10 +71,7 @@ def sign_out_everywhere(plane: Plane, user: User) -> None:
 
 def change_password(plane: Plane, caller: Caller, old: str, new: str, address: str) -> None:
     """Set a virtual user's password; every other sign-in of theirs ends."""
-    if caller.user.kind != "virtual":
-        raise ConflictError("This password is the host's.", "Change it there.")
-    if is_stranger(caller.user) or is_linked(plane, caller.user.name):
-        raise ConflictError("This account has no password here.", "Change it where it signs in.")
+    require_own_password(plane, caller.user)
     try:
         signing_in.prove(plane, Proof(caller.user.name, old, address))
     except NotSignedInError as error:
@@ -85,6 +82,14 @@ def change_password(plane: Plane, caller: Caller, old: str, new: str, address: s
         plane.records.end_signins(caller.user.name, but=caller.signin_id)
         _forget_signins(plane, caller.user, caller.signin_id)
     usage.note_act(plane, caller.user.name, "password", caller.user.name, address)
+
+
+def require_own_password(plane: Plane, user: User) -> None:
+    """ConflictError says who keeps the user's password, where that is not this portal."""
+    if user.kind != "virtual":
+        raise ConflictError("This password is the host's.", "Change it there.")
+    if is_stranger(user) or is_linked(plane, user.name):
+        raise ConflictError("This account has no password here.", "Change it where it signs in.")
 
 
 def by_cookie(plane: Plane, value: str) -> Caller | None:

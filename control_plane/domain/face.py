@@ -32,11 +32,6 @@ class Face:
     language: str = ""
     analytics: str = ""
 
-    @property
-    def analytics_origin(self) -> str:
-        """From where the script comes and whom it tells, as a policy names it."""
-        return origin(self.analytics) if self.analytics else ""
-
 
 def origin(address: str) -> str:
     """Return the origin of an https address whose host is plain ASCII; ValueError."""

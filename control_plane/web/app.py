@@ -16,6 +16,7 @@ from starlette.types import Lifespan
 from control_plane import operators
 from control_plane.errors import ControlPlaneError
 from control_plane.web import (
+    account,
     admin,
     admin_images,
     admin_portal,
@@ -25,6 +26,8 @@ from control_plane.web import (
     admin_usage,
     api,
     catalogue_page,
+    consent,
+    face,
     faults,
     gate,
     health,
@@ -135,6 +138,16 @@ PAGES: Sequence[BaseRoute] = (
     Route("/sessions/{id}/stop", stopping.ask, methods=["GET"]),
     Route("/sessions/{id}/stop", stopping.stop, methods=["POST"]),
     Route("/messages/dismiss", told.dismiss, methods=["POST"]),
+    # One's own account, and the site's face.
+    Route("/account", account.show, methods=["GET"]),
+    Route("/account/password", account.change_password, methods=["POST"]),
+    Route("/account/tokens", account.issue_token, methods=["POST"]),
+    Route("/account/tokens/{id}/remove", account.leaving_token, methods=["GET"]),
+    Route("/account/tokens/{id}/remove", account.revoke_token, methods=["POST"]),
+    Route("/account/sign-out", account.leaving_everywhere, methods=["GET"]),
+    Route("/account/sign-out", account.sign_out_everywhere, methods=["POST"]),
+    Route("/analytics", consent.choose, methods=["POST"]),
+    Route("/face/{file}", face.file, methods=["GET"]),
     # Administration, for people.
     Route("/admin", dashboard.show, methods=["GET"]),
     Route("/admin/", dashboard.show, methods=["GET"]),

@@ -24,7 +24,8 @@ class Field:
     """A field by the name that the API has for it, with its English label and a hint.
 
     `lines` is a list, one a line; `pairs` is `NAME=value`, one a line; `choices` are pairs of value
-    and label. What is `optional` and left empty is not sent at all.
+    and label. What is `optional` and left empty is not sent at all. `fill` is what a browser may
+    fill it with (HTML's `autocomplete`).
     """
 
     name: str
@@ -34,6 +35,7 @@ class Field:
     choices: Sequence[tuple[str, str]] = ()
     optional: bool = True
     longest: int = 255
+    fill: str = ""
 
 
 @dataclass(frozen=True, slots=True)

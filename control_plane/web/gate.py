@@ -14,7 +14,7 @@ from typing import Any, TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
 from control_plane import auth, lifecycle
@@ -72,7 +72,7 @@ def cookie_caller(request: Request) -> Caller | None:
     return auth.by_cookie(plane_of(request), value) if value else None
 
 
-def plane_of(request: Request) -> Plane:
+def plane_of(request: HTTPConnection) -> Plane:
     """Return the plane the process was opened with."""
     return cast("Plane", request.app.state.plane)
 

@@ -21,6 +21,7 @@ from babel.numbers import format_decimal
 from starlette.requests import HTTPConnection
 
 from control_plane.web import sentences
+from control_plane.web.gate import plane_of
 
 SOURCE = "en"
 COOKIE = "remoteapp-language"
@@ -105,10 +106,14 @@ def languages() -> Mapping[str, Language]:
 
 
 def of(visitor: HTTPConnection) -> Language:
-    """Return the language of a visitor: the one chosen, else one that the browser asks for."""
+    """Return the language of a visitor: the one chosen, else one that the browser asks for.
+
+    Where none of those is there, it is the site's.
+    """
     known = languages()
     chosen = visitor.cookies.get(COOKIE, "")
-    return known.get(chosen) or wished(visitor.headers.get("accept-language", ""))
+    sites = plane_of(visitor).site.face.language or SOURCE
+    return known.get(chosen) or wished(visitor.headers.get("accept-language", ""), sites)
 
 
 def listen(visitor: HTTPConnection) -> None:
@@ -121,11 +126,11 @@ def spoken() -> Language:
     return languages()[_spoken.get()]
 
 
-def wished(header: str) -> Language:
-    """Return what suits an Accept-Language header best."""
+def wished(header: str, otherwise: str = SOURCE) -> Language:
+    """Return what suits an Accept-Language header best; the language `otherwise` if none does."""
     known = {tag.lower(): one for tag, one in languages().items()}
     found = negotiate_locale(_tags(header), list(known), sep="-")
-    return known[(found or SOURCE).lower()]
+    return known[(found or otherwise).lower()]
 
 
 def _tags(header: str) -> list[str]:

@@ -40,6 +40,7 @@ from control_plane.web.templating import render_page
 
 T = TypeVar("T")
 
+SIGN_IN_PAGE = "/login"
 # nginx keeps it from the containers as it keeps every cookie whose name begins so.
 ASKING_COOKIE = f"{COOKIE}-asking"
 TOKEN_SCOPES = ("sessions:read", "sessions:write", "shares:write")
@@ -99,9 +100,7 @@ async def sign_out(request: Request) -> Response:
     require_own_origin(request)
     if caller := cookie_caller(request):
         await run_in_threadpool(auth.sign_out, plane_of(request), caller.signin_id)
-    answer = RedirectResponse("/login", 303)
-    answer.delete_cookie(COOKIE, secure=True, httponly=True, samesite="lax")
-    return answer
+    return forget_cookie(RedirectResponse(f"{SIGN_IN_PAGE}?done=out", 303))
 
 
 async def set_out(request: Request) -> Response:
@@ -167,6 +166,12 @@ def signed_in(request: Request) -> Caller:
     return caller
 
 
+def forget_cookie(answer: Response) -> Response:
+    """Let the browser forget that somebody was signed in."""
+    answer.delete_cookie(COOKIE, secure=True, httponly=True, samesite="lax")
+    return answer
+
+
 def _source(request: Request) -> Source:
     return cast("Source", request.path_params["source"])
 
@@ -220,6 +225,7 @@ def _page(request: Request, form: SignInForm, error: ControlPlaneError | None = 
         "name": form.name[:_LONGEST_NAME_SHOWN],
         "next": form.next,
         "problem": f"{error.message} {error.hint}".strip() if error else "",
+        "done": "" if error else request.query_params.get("done", ""),
         "takes_passwords": signing_in.takes_passwords(plane),
         "providers": _providers(plane),
     }

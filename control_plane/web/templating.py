@@ -14,10 +14,10 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from control_plane.domain.face import origin
+from control_plane.web import consent, face, words
 from control_plane.web import language as languages
-from control_plane.web import words
 from control_plane.web.gate import cookie_caller
-from control_plane.web.language import Language
 
 
 def render_page(
@@ -28,6 +28,8 @@ def render_page(
     headers: Mapping[str, str] | None = None,
 ) -> HTMLResponse:
     """Return the template `name` as an answer; `user` in it is who is signed in, or None.
+
+    `look` is the site's own face.
 
     A page extends `page.html` and fills its blocks `title`, `head` and `content`. Its own text
     stands in `_("…")` or `{% trans %}`; a sentence that Python made goes through the filter `said`,
@@ -40,29 +42,32 @@ def render_page(
     caller = cookie_caller(request)
     administers = bool(caller and "admin:read" in caller.scopes)
     who = {"user": caller and caller.user, "administers": administers}
-    shown = {**who, "path": request.url.path, **context}
-    return _page(languages.of(request), name, shown, status, headers)
+    return _page(request, name, {**who, **context}, status, headers)
 
 
 def render_plainly(
     request: Request, name: str, context: Mapping[str, object], status: int
 ) -> HTMLResponse:
     """Return a page without asking who is signed in: for when the fault may lie there."""
-    shown = {"user": None, "administers": False, "path": request.url.path, **context}
-    return _page(languages.of(request), name, shown, status, None)
+    shown = {"user": None, "administers": False, **context}
+    return _page(request, name, shown, status, None)
 
 
 def _page(
-    language: Language,
+    request: Request,
     name: str,
     context: Mapping[str, object],
     status: int,
     headers: Mapping[str, str] | None,
 ) -> HTMLResponse:
-    content = _templates(language.tag).get_template(name).render(context)
+    language, look = languages.of(request), face.of(request)
+    shown = {"path": request.url.path, "look": look, **context}
+    content = _templates(language.tag).get_template(name).render(shown)
     answer = HTMLResponse(content, status, headers)
     answer.headers.append("Content-Language", language.tag)
     answer.headers.append("Vary", languages.DEPENDS)
+    if look.consent.script:
+        answer.headers["Content-Security-Policy"] = consent.policy(origin(look.consent.script))
     return answer
 
 

@@ -239,7 +239,7 @@ def test_signing_out_takes_the_other_pages_along(open_page: Open) -> None:
     other = page.context.new_page()
     other.goto("/")
     other.get_by_role("button", name="Sign out").click()
-    other.wait_for_url("/login")
+    other.wait_for_url("/login?done=out")
     page.wait_for_url(f"/login?next=%2Fsessions%2F{session}", timeout=15_000)
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
 

@@ -143,7 +143,7 @@ def test_signing_out_ends_the_sign_in_itself(browser: TestClient) -> None:
     sign_in(browser, "alice")
     stolen = browser.cookies[COOKIE]
     answer = browser.post("/logout", headers=ORIGIN)
-    assert (answer.status_code, answer.headers["location"]) == (303, "/login")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/login?done=out")
     assert COOKIE not in browser.cookies
     assert browser.get("/", headers={"Cookie": f"{COOKIE}={stolen}"}).status_code == 303
 
@@ -317,7 +317,7 @@ def test_a_fault_shows_its_reference_and_no_more(
         answer = client.get("/fault")
     assert answer.status_code == 500
     assert "of the inside" not in answer.text
-    reference = re.search(r"reference: ([0-9a-f]{12})", answer.text)
+    reference = re.search(r'id="reference">([0-9a-f]{12})<', answer.text)
     assert reference
     assert reference[1] in caplog.text
     assert answer.headers["content-security-policy"].startswith("default-src 'none'")

@@ -218,7 +218,7 @@ def test_an_administrator_reads_what_the_token_may_do_before_and_after(
     assert "It would administer this portal too" in asking
     (action,) = re.findall(r'action="(/login/token[^"]*)"', asking)
     answer = browser.post(action, data={"name": "box"}, headers=ORIGIN)
-    assert "and administer this portal" in answer.text
+    assert "It administers this portal too" in answer.text
     (token,) = plane.access.tokens.values()
     assert token.scopes == SCOPES
 
