@@ -18,6 +18,7 @@ from control_plane.domain.face import origin
 from control_plane.web import consent, face, words
 from control_plane.web import language as languages
 from control_plane.web.gate import cookie_caller
+from control_plane.web.language import Language
 
 
 def render_page(
