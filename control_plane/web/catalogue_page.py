@@ -14,7 +14,7 @@ from control_plane.domain import labels
 from control_plane.domain.access import Caller
 from control_plane.domain.options import HEIGHT, LONGEST_FILE, WIDTH
 from control_plane.domain.ports import Plane
-from control_plane.web import render, words
+from control_plane.web import render, told, words
 from control_plane.web.forms import Form
 from control_plane.web.gate import plane_of
 from control_plane.web.schemas import ApplicationAnswer
@@ -63,6 +63,7 @@ def shown(request: Request, refusal: Refusal | None) -> Response:
         "height": HEIGHT,
         "longest_file": LONGEST_FILE,
         "announcement": entries.announcement(plane),
+        "unread": told.unread(request, running),
         "done": request.query_params.get("done", ""),
         "refusal": refusal,
     }

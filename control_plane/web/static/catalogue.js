@@ -1,8 +1,10 @@
 // The catalogue: start, stop, dismiss, search; what runs is kept true while the page is open.
 
 import { ask, capital, follow, say } from "./portal.js";
+import { renew } from "./renew.js";
 import { start, stop } from "./sessions.js";
 import { written } from "./times.js";
+import "./told.js";
 
 const cards = [...document.querySelectorAll(".application")];
 const others = document.getElementById("others");
@@ -162,4 +164,10 @@ for (const list of document.querySelectorAll(".sessions")) {
 document.querySelectorAll(".session").forEach(complete);
 const search = document.getElementById("search");
 if (search) listenToSearch(search);
-follow("/sessions", { hear: refreshSoon, opened: refreshSoon });
+
+function hear({ by }) {
+  if (by) renew(["messages"]).catch(() => {});
+  else refreshSoon();
+}
+
+follow("/sessions", { hear, opened: refreshSoon });

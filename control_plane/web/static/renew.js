@@ -1,5 +1,6 @@
-// Parts of a page as the portal has them now, put in the place of what is shown.
+// Parts of a page, its title and its data as the portal has them now.
 
+import { adopt } from "./adopt.js";
 import { Problem } from "./portal.js";
 
 /** Fetch the page again and take over these parts (by id), its title and its body's data. Throws a Problem. */
@@ -7,7 +8,7 @@ export async function renew(ids) {
   const next = await fetched();
   document.title = next.title;
   Object.assign(document.body.dataset, next.body.dataset);
-  for (const id of ids) replace(document.getElementById(id), next.getElementById(id));
+  for (const id of ids) adopt(document.getElementById(id), next.getElementById(id));
   document.dispatchEvent(new Event("remoteapp:replaced"));
 }
 
@@ -20,21 +21,4 @@ async function fetched() {
   }
   if (!answer.ok) throw new Problem(answer.status, {});
   return new DOMParser().parseFromString(await answer.text(), "text/html");
-}
-
-function replace(part, next) {
-  part.hidden = next.hidden;
-  if (bare(part) === bare(next)) return; // what is unchanged is not read aloud again
-  const focused = part.contains(document.activeElement) && document.activeElement;
-  part.replaceChildren(...next.childNodes);
-  if (!focused) return;
-  const again = focused.id && document.getElementById(focused.id);
-  (again || part.querySelector("button, a") || document.getElementById("content")).focus();
-}
-
-/** What a part says but for its times, which are written in the visitor's zone here. */
-function bare(part) {
-  const copy = part.cloneNode(true);
-  for (const time of copy.querySelectorAll("time")) time.replaceWith(time.dateTime);
-  return copy.innerHTML;
 }

@@ -15,6 +15,7 @@ const alert = at("alert");
 const offset = Date.parse(page.dataset.now) - Date.now(); // by how much the portal's clock is ahead
 const now = () => Date.now() + offset;
 const STEPS = { "Starting.": _("Starting."), "The container runs.": _("The container runs.") };
+const THEN = { "The container runs.": _("The application gets ready…") };
 // What of the page the portal writes anew whenever something has happened.
 const PARTS = ["state", "time", "messages", "warning", "ended"];
 let leaving = false;
@@ -57,7 +58,9 @@ function leave(state) {
   if (!at("ended").contains(document.activeElement)) at("ended-title").focus();
 }
 
-function addStep(sentence, seconds) {
+function addStep(message, seconds) {
+  const sentence = STEPS[message] ?? message;
+  at("doing").textContent = THEN[message] ?? at("doing").textContent;
   const steps = at("steps");
   const plain = (text) => text.trim().replace(/\.$/, "");
   const told = [...steps.children].map((step) => plain(step.firstElementChild.textContent));
@@ -73,7 +76,7 @@ function hear({ state, message, by, at: time }) {
   const seconds = (Date.parse(time) - Date.parse(page.dataset.created)) / 1000;
   const isNews = heard || by || state !== page.dataset.state; // a stream begins with the present
   heard = true;
-  if (state === "starting" && !by) addStep(STEPS[message] ?? message, Math.max(0, seconds));
+  if (state === "starting" && !by) addStep(message, Math.max(0, seconds));
   else if (isNews) look();
 }
 

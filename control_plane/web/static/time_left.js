@@ -22,14 +22,16 @@ export function keepTime(now) {
 function count(seconds) {
   const counts = page.dataset.state === "ready" && !isNaN(seconds);
   const near = counts && seconds <= Number(page.dataset.warning);
-  if (counts) write(at("left-text"), left(seconds));
-  warn(near, Math.ceil(seconds / 60));
+  const minutes = Math.ceil(seconds / 60);
+  if (counts) write(at("left-text"), left(minutes));
+  warn(near, minutes);
 }
 
 function warn(near, minutes) {
   const warning = at("warning");
   const phase = `${page.dataset.ends} ${minutes <= LAST}`;
   warning.dataset.phase = phase;
+  page.classList.toggle("ends-soon", near);
   warning.hidden = !near || closed === phase;
   write(at("warning-text"), near ? sentence(minutes) : "");
   speak(near ? SPOKEN.findLast((one) => minutes <= one) ?? SPOKEN[0] : "");
@@ -55,13 +57,12 @@ function close() {
   at("application").focus();
 }
 
-function left(seconds) {
-  const minutes = Math.floor(seconds / 60);
+function left(minutes) {
   const hours = Math.floor(minutes / 60);
   if (hours >= 24) return _("{days} d {hours} h left", { days: Math.floor(hours / 24), hours: hours % 24 });
   if (hours) return _("{hours} h {minutes} min left", { hours, minutes: minutes % 60 });
-  if (minutes > 0) return _("{minutes} min left", { minutes });
-  return seconds > 0 ? _("Less than a minute left") : _("Its time is over");
+  if (minutes > 1) return _("{minutes} min left", { minutes });
+  return minutes === 1 ? _("Less than a minute left") : _("Its time is over");
 }
 
 /** Write a text where it is another: what stays is neither drawn nor read again. */
