@@ -95,6 +95,14 @@ def ask_to_stop(plane: Plane, session: Session, because: str) -> Future[None]:
         return plane.jobs.submit(session.id, stop(plane, session.id))
 
 
+def end(plane: Plane, session: Session, because: str) -> Future[None]:
+    """Stop a session, or take a failure off its owner's list; done when it is gone."""
+    if session.state is not State.FAILED:
+        return ask_to_stop(plane, session, because)
+    dismiss(plane, session)
+    return _nothing_to_do()
+
+
 def stop(plane: Plane, session_id: str) -> Job:
     """Withdraw the route, end the container, close the record."""
     session = plane.access.sessions.get(session_id)

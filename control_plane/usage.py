@@ -12,7 +12,7 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Literal
 
-from control_plane.domain.entities import AuditRow, Sample, Session, State, UsageRow
+from control_plane.domain.entities import AuditRow, Load, Sample, Session, State, UsageRow
 from control_plane.domain.ports import Plane
 
 log = logging.getLogger(__name__)
@@ -54,12 +54,15 @@ def sample(plane: Plane, session: Session) -> None:
     with plane.access.lock:  # else a row that is closed meanwhile would be opened again
         row = plane.records.usage_of(session.id) or _opened(plane, session)
         if row.ended_at is None:
-            plane.records.save_usage(_counted(row, taken, plane.clock()))
+            counted = _counted(row, taken, plane.clock())
+            plane.records.save_usage(counted)
+            plane.loads[session.id] = _load(row, counted, taken)
 
 
 def note_end(plane: Plane, session: Session) -> None:
     """Close the ledger's row of a session that has ended."""
     with plane.access.lock:
+        plane.loads.pop(session.id, None)
         row = plane.records.usage_of(session.id) or _opened(plane, session)
         if row.ended_at is None:
             at = session.ended_at or plane.clock()
@@ -144,6 +147,13 @@ def _counted(row: UsageRow, taken: Sample, now: datetime) -> UsageRow:
         sampled_until=now,
         cpu_counter=taken.cpu_seconds,
     )
+
+
+def _load(before: UsageRow, counted: UsageRow, taken: Sample) -> Load:
+    at = counted.sampled_until or counted.started_at
+    seconds = (at - (before.sampled_until or before.started_at)).total_seconds()
+    fresh = counted.cpu_seconds - before.cpu_seconds
+    return Load(fresh / seconds if seconds > 0 else 0.0, taken.memory, at)
 
 
 def _names(row: UsageRow, by: By) -> Sequence[str]:

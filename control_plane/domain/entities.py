@@ -268,6 +268,15 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
+class Load:
+    """What a session took when it was counted last: CPUs since the time before, bytes of memory."""
+
+    cpus: float
+    memory: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class UsageRow:
     """One line of the usage ledger: who ran what, for how long, what it took, why it ended.
 

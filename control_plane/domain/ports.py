@@ -13,7 +13,7 @@ from typing import Protocol
 from control_plane.domain.access import Access
 from control_plane.domain.condition import Condition, Unwatched
 from control_plane.domain.containers import ContainerSpec
-from control_plane.domain.entities import Grant, Image, Network, Person, Sample, Volume
+from control_plane.domain.entities import Grant, Image, Load, Network, Person, Sample, Volume
 from control_plane.domain.face import Face
 from control_plane.domain.image_checks import ImageChecks
 from control_plane.domain.jobs import Events, Jobs
@@ -269,7 +269,8 @@ class Plane:
     """One of each: all that a use case is given.
 
     `admits` says whether the allow list lets a name sign in; `providers` vouch for people
-    elsewhere, by the method's name. `condition` watches the machine and the installation.
+    elsewhere, by the method's name. `condition` watches the machine and the installation. `loads`
+    is what each session that runs took when it was counted last, by its id.
     """
 
     site: Site
@@ -292,6 +293,7 @@ class Plane:
     access: Access
     clock: Callable[[], datetime]
     condition: Condition = field(default_factory=Unwatched)
+    loads: dict[str, Load] = field(default_factory=dict)
 
     @property
     def books(self) -> Books:

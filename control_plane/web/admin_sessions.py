@@ -3,12 +3,13 @@
 Invariant: an administrator enters nobody's session here; every act stands in the audit log.
 """
 
+from concurrent.futures import Future
 from typing import cast
 
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from control_plane import acts, messages
+from control_plane import acts, messages, sessions
 from control_plane.domain.entities import Session
 from control_plane.web import admin_portal_schemas as schemas
 from control_plane.web import api, render
@@ -34,8 +35,14 @@ def show_anyones_session(call: Call) -> Response:
 async def stop_anyones_session(call: Call) -> Response:
     """DELETE /admin/sessions/{id}: answered when it is gone; a failure is dismissed."""
     session = await run_in_threadpool(api.anyones, call)
-    await run_in_threadpool(_note, call, "session-stop", session, f"of {session.owner}")
-    return await api.end(call.plane, session, f"stopped by the administrator {call.actor.name}")
+    return await api.gone(await run_in_threadpool(begin_to_stop, call, session))
+
+
+def begin_to_stop(call: Call, session: Session) -> Future[None]:
+    """Stop anyone's session, or dismiss a failure; done when it is gone."""
+    _note(call, "session-stop", session, f"of {session.owner}")
+    because = f"stopped by the administrator {call.actor.name}"
+    return sessions.end(call.plane, session, because)
 
 
 def send_message(call: Call) -> Response:

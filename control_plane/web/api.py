@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from concurrent.futures import Future
 from datetime import timedelta
 from typing import cast
 
@@ -10,7 +11,7 @@ from starlette.responses import Response
 
 from control_plane import auth, catalogue, sessions
 from control_plane.domain import labels
-from control_plane.domain.entities import Image, Session, State
+from control_plane.domain.entities import Image, Session
 from control_plane.domain.ports import Plane
 from control_plane.errors import NotFoundError
 from control_plane.web import render, schemas
@@ -144,11 +145,12 @@ async def stop_session(call: Call) -> Response:
 
 async def end(plane: Plane, session: Session, because: str) -> Response:
     """Answer 204 when a session is gone; a failure is dismissed."""
-    if session.state is State.FAILED:
-        await run_in_threadpool(sessions.dismiss, plane, session)
-    elif session.living:
-        work = await run_in_threadpool(sessions.ask_to_stop, plane, session, because)
-        await asyncio.shield(asyncio.wrap_future(work))
+    return await gone(await run_in_threadpool(sessions.end, plane, session, because))
+
+
+async def gone(work: Future[None]) -> Response:
+    """Answer 204 when that is done, whether or not the client waits for it."""
+    await asyncio.shield(asyncio.wrap_future(work))
     return Response(status_code=204)
 
 

@@ -2,7 +2,7 @@
 // again from the page's own address when something is told at the address that `data-live` holds,
 // or every `data-every` seconds, and takes over what is new: row by row, where the rows have an id
 // or a `data-key`. What has the focus, is chosen or open stays, and so does a form that somebody has
-// begun to fill in. A section that has changed tells it by the event `live`.
+// begun to fill in. A section that has changed tells it by the event `remoteapp:replaced`.
 
 import { adopt } from "./adopt.js";
 
@@ -64,7 +64,7 @@ function show(section, fresh) {
   const held = document.activeElement;
   if (!adopt(section, fresh)) return;
   if (held !== document.activeElement) passFocusOn(held, section);
-  section.dispatchEvent(new CustomEvent("live", { bubbles: true }));
+  section.dispatchEvent(new CustomEvent("remoteapp:replaced", { bubbles: true }));
 }
 
 /** What had the focus was moved, or has gone: the keyboard goes on there or from the section. */
