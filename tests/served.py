@@ -5,7 +5,7 @@ import contextlib
 import socket
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -50,9 +50,12 @@ def portal_of(plane: Plane) -> Starlette:
 
 @contextmanager
 def served(
-    application: ASGIApp, loop: asyncio.AbstractEventLoop, directory: Path
+    application: ASGIApp,
+    loop: asyncio.AbstractEventLoop,
+    directory: Path,
+    listening: Callable[[], socket.socket] = lambda: socket.create_server(("127.0.0.1", 0)),
 ) -> Iterator[Served]:
-    """Serve on a free port, on that loop, until the context ends."""
+    """Serve on a socket, else on a free port, on that loop, until the context ends."""
     authority = trustme.CA()
     ca, key = directory / "ca.pem", directory / "key.pem"
     authority.cert_pem.write_to_path(ca)
@@ -60,7 +63,7 @@ def served(
     server = uvicorn.Server(
         uvicorn.Config(application, ssl_certfile=key, log_config=None, timeout_graceful_shutdown=1)
     )
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with listening() as listener:
         work = asyncio.run_coroutine_threadsafe(server.serve(sockets=[listener]), loop)
         try:
             _wait_until_it_serves(server)

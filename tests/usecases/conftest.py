@@ -6,6 +6,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -143,6 +144,23 @@ def plane(  # noqa: PLR0913, PLR0917 - one argument a part
     homes: FakeHomes,
     root: Path,
 ) -> Iterator[Plane]:
+    parts = (loop, clock, engine, gateway, application, homes, root)
+    with opened(tmp_path, *parts) as made:
+        yield made
+
+
+@contextmanager
+def opened(  # noqa: PLR0913, PLR0917 - one argument a part
+    tmp_path: Path,
+    loop: asyncio.AbstractEventLoop,
+    clock: Clock,
+    engine: FakeEngine,
+    gateway: FakeGateway,
+    application: Application200,
+    homes: FakeHomes,
+    root: Path,
+) -> Iterator[Plane]:
+    """Open a plane with its cast in a directory, until the context ends."""
     url = str(tmp_path / "remoteapp.db")
     make_file(Path(url))
     migrate(url)

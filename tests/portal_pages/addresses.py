@@ -1,0 +1,65 @@
+"""Where every page is: an example or more for each route of the product's table of contents."""
+
+from collections.abc import Mapping, Sequence
+from urllib.parse import quote
+
+from portal_pages.hostile import NAMES, SCIENTIST, Examples
+from starlette.routing import Route
+
+from control_plane.domain.entities import State
+from control_plane.web.app import PAGES
+
+# Routes that answer a GET with something else than a page of their own.
+NO_PAGES = frozenset(
+    {
+        "/login/{source}",  # leads on to a provider
+        "/login/{source}/callback",  # leads on into the portal
+        "/api/v1/signin-methods",
+        "/api/v1/openapi.json",
+        "/healthz",
+        "/readyz",
+        "/internal/authorise",
+        "/internal/away",
+        "/admin/events",
+    }
+)
+# Pages for those who are not signed in, too.
+OPEN = ("/login", "/api/docs")
+STRANGE = quote(NAMES[0])
+# What a person may search for, and the portal repeats.
+SOUGHT = quote("".join(NAMES[:5]))
+
+
+def routes() -> list[str]:
+    """Return the path of every route that a browser may look at."""
+    return [one.path for one in PAGES if isinstance(one, Route) and "GET" in (one.methods or ())]
+
+
+def examples(made: Examples, visitor: str = SCIENTIST) -> Mapping[str, Sequence[str]]:
+    """Return the addresses to look at, by route; sessions are the visitor's own."""
+    own = {state: made.sessions[visitor, state] for state in State}
+    return {
+        "/": ("/",),
+        "/login": (f"/login?next=/{SOUGHT}",),
+        "/login/token": (f"/login/token?name={STRANGE}",),
+        "/applications/{grant_id}/start": (f"/applications/{made.grants[visitor]}/start",),
+        "/sessions/{id}": tuple(f"/sessions/{one}" for one in own.values()),
+        "/sessions/{id}/log": (f"/sessions/{own[State.READY]}/log",),
+        "/sessions/{id}/stop": (f"/sessions/{own[State.READY]}/stop",),
+        "/admin": ("/admin",),
+        "/admin/": ("/admin/",),
+        "/admin/users": ("/admin/users", f"/admin/users?q={SOUGHT}", "/admin/users?sort=-name"),
+        "/admin/users/new": ("/admin/users/new",),
+        "/admin/users/{id}": (f"/admin/users/{SCIENTIST}", f"/admin/users/{STRANGE}"),
+        "/admin/users/{id}/remove": (f"/admin/users/{SCIENTIST}/remove",),
+        "/admin/groups": ("/admin/groups",),
+        "/admin/groups/new": ("/admin/groups/new",),
+        "/admin/groups/{id}": (f"/admin/groups/{STRANGE}",),
+        "/admin/groups/{id}/remove": (f"/admin/groups/{STRANGE}/remove",),
+        "/admin/usage": ("/admin/usage", "/admin/usage?by=application&days=90"),
+        "/admin/audit": ("/admin/audit", f"/admin/audit?actor={SOUGHT}"),
+        "/admin/announcement": ("/admin/announcement",),
+        "/api/docs": ("/api/docs",),
+        # No route at all: the page that says so.
+        "": (f"/nowhere/{STRANGE}",),
+    }

@@ -1,0 +1,221 @@
+"""What people can write that a page must do nothing with but show, and a portal full of it.
+
+Invariant: every field that somebody can set holds every kind of it, in what the portal keeps of
+users, groups, applications, images, grants, sessions, tokens, the ledger and the audit log.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+from adapters.fakes_engine import FakeEngine
+
+from control_plane import administration, auth
+from control_plane.domain.access import Caller
+from control_plane.domain.entities import (
+    SCOPES,
+    Announcement,
+    Application,
+    AuditRow,
+    Failure,
+    Grantee,
+    Group,
+    Image,
+    Policy,
+    Session,
+    State,
+    UsageRow,
+    User,
+    Volume,
+)
+from control_plane.domain.labels import IMAGE
+from control_plane.domain.ports import Plane
+from control_plane.domain.roles import Actor
+
+# If one of these runs, or makes an element, the page tells.
+TAG = "<img src=x onerror=\"document.documentElement.dataset.ran='tag'\">"
+BREAK = "\"'><script>document.documentElement.dataset.ran='script'</script><b class=hostile>"
+GAPS = "{{7*7}} {name} {count} ${7*7} %(name)s {% raw %}"
+TURNED = "\u202eturned round\u202c مرحبا بالعالم"
+EMOJI = "👩🏽\u200d🔬 🧪 🇺🇳"
+LONG = "W" * 300
+LINES = "first line\nsecond line\n\n\tfourth"
+KINDS = (TAG, BREAK, GAPS, TURNED, EMOJI, LONG)
+ALL = "\n".join((*KINDS, LINES))
+SCIENTIST = "w" * 64
+ADMIN = "admin"
+# What databases of others may hold as a name; a slash would not fit into an address.
+NAMES = (TAG, '"><b class=hostile>', GAPS, TURNED, EMOJI, LONG[:255])
+NOW = datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Examples:
+    """The ids of what was made, for addresses; of each of the cast a grant that can be started."""
+
+    application: str
+    grants: Mapping[str, str]
+    sessions: Mapping[tuple[str, State], str]
+
+
+def password(name: str) -> str:
+    """Return what somebody of the cast signs in with."""
+    return f"{name[:20]}'s long password"
+
+
+def fill(plane: Plane, engine: FakeEngine) -> Examples:
+    """Make the people and all that they have written."""
+    _people(plane)
+    applications = _applications(plane, engine)
+    grants = _grants(plane, applications)
+    _ledger(plane)
+    administration.announce(
+        plane.books, Actor(ADMIN), Announcement(ALL[:1000], NOW + timedelta(days=3))
+    )
+    return Examples(applications[0].id, grants, _sessions(plane, grants))
+
+
+def _people(plane: Plane) -> None:
+    for number, name in enumerate((ADMIN, SCIENTIST)):
+        user = User(name, "virtual", admin=name == ADMIN, uid=79000 + number, gid=79000 + number)
+        plane.accounting.add_user(user)
+        plane.records.set_password(name, plane.passwords.hash(password(name)))
+    for number, name in enumerate(NAMES):
+        uid = 79100 + number
+        plane.accounting.add_user(User(name, "virtual", number % 2 == 0, uid=uid, gid=uid))
+        plane.accounting.add_group(Group(name, (SCIENTIST, name)))
+    plane.accounting.add_user(User(SCIENTIST[:40], "system"))
+
+
+def _applications(plane: Plane, engine: FakeEngine) -> list[Application]:
+    made = []
+    for number, text in enumerate(KINDS):
+        image = f"lab/{'long-name-' * 20 if text is LONG else 'hostile'}{number}:1"
+        engine.known[image] = _image(image, text)
+        made.append(
+            Application(
+                f"{number:032x}",
+                image,
+                # Every second is called what its image says.
+                display_name=text[:255] if number % 2 == 0 else "",
+                description=ALL if number % 2 == 0 else "",
+                category=text[:255],
+                port=8080,
+                command=(text, ALL),
+                environment={"HOSTILE": text, "MORE": ALL},
+            )
+        )
+    made.append(Application("f" * 32, "lab/absent:1", TAG, ALL, TAG))
+    engine.known["lab/unfit:1"] = replace(
+        _image("lab/unfit:1", TAG), labels={IMAGE + "contract": BREAK, IMAGE + "type": TAG}
+    )
+    made.append(Application("e" * 32, "lab/unfit:1"))
+    for one in made:
+        plane.accounting.add_application(one)
+    return made
+
+
+def _image(name: str, text: str) -> Image:
+    labels = {
+        "contract": "1",
+        "type": "vncapp",
+        "ui_name": text,
+        "description": ALL,
+        "env.x11-width": "",
+        "env.x11-height": "",
+        "env.x11-depth": "",
+        "env.startupdata": "",
+        "env.hostile": text,
+        "category": text,
+    }
+    named = {IMAGE + key: value for key, value in labels.items()}
+    return Image(f"sha256:{name}", name, named | {text: text}, 3_000_000_000, NOW)
+
+
+def _grants(plane: Plane, applications: list[Application]) -> Mapping[str, str]:
+    rich = Policy(
+        allow_home=True,
+        allow_startup_data=True,
+        app_license=ALL,
+        memory=512 * 1024**2,
+        cpus=1.5,
+        max_sessions=3,
+        max_lifetime=8 * 3600,
+    )
+    # There are no such directories: the portal complains, and shows the path.
+    barred = replace(rich, volumes=(Volume(f"/srv/{TAG}", "/data", "ro"),))
+    made = {}
+    for name in (SCIENTIST, ADMIN):
+        for one in reversed(applications):
+            made[name] = plane.accounting.add_grant(Grantee("user", name), one.id, rich).id
+    for name in NAMES:
+        for grantee in (Grantee("user", name), Grantee("group", name)):
+            plane.accounting.add_grant(grantee, applications[0].id, barred)
+    plane.accounting.add_grant(Grantee("everyone"), applications[1].id, barred)
+    return made
+
+
+def _sessions(plane: Plane, grants: Mapping[str, str]) -> Mapping[tuple[str, State], str]:
+    found: dict[tuple[str, State], str] = {}
+    owners = (SCIENTIST, ADMIN, *NAMES)
+    for number, owner in enumerate(owners):
+        for state in State:
+            grant = grants.get(owner, grants[SCIENTIST])
+            one = _session(f"{number:030x}{len(found) % 5:02x}", owner, grant, state)
+            plane.records.add_session(one)
+            if one.living or one.state is State.FAILED:
+                plane.access.put(one)
+            found[owner, state] = one.id
+    return found
+
+
+def _session(id_: str, owner: str, grant: str, state: State) -> Session:
+    ended = state in (State.STOPPED, State.FAILED)
+    return Session(
+        id=id_,
+        owner=owner,
+        grant_id=grant,
+        application=TAG,
+        image="lab/hostile0:1",
+        type="vncapp",
+        state=state,
+        created_at=NOW - timedelta(minutes=5),
+        address="10.213.0.9",
+        port=8888,
+        ready_path="/",
+        options={"resolution": "1280x800", "startup_file": ALL[:255]},
+        container_id="" if ended else f"container-{id_}",
+        ready_at=NOW if state is State.READY else None,
+        ends_at=NOW + timedelta(hours=2) if state is State.READY else None,
+        ended_at=NOW if ended else None,
+        ends_because=ALL[:255] if ended else "",
+        failure=Failure("ended", ALL, ALL * 3) if state is State.FAILED else None,
+        policy=Policy(),
+    )
+
+
+def _ledger(plane: Plane) -> None:
+    scientist = plane.accounting.user(SCIENTIST)
+    assert scientist
+    caller = Caller(scientist, frozenset(SCOPES))
+    for text in KINDS:
+        auth.issue_token(plane, caller, text[:100], ("sessions:read",), timedelta(days=1))
+    rows = []
+    for number, text in enumerate(NAMES):
+        told = {"display_name": ALL, text: text}
+        rows.append(AuditRow(NOW, text, "app-update", text, text[:45], ALL, told, told))
+        plane.records.save_usage(
+            UsageRow(
+                f"{number:032x}",
+                text,
+                text,
+                text,
+                NOW - timedelta(days=number + 1, hours=3),
+                NOW - timedelta(days=number + 1),
+                ALL,
+                (text,),
+                cpu_seconds=4000.0,
+                memory_gib_seconds=9000.0,
+            )
+        )
+    plane.records.add_audits(rows)
