@@ -11,6 +11,7 @@ from pathlib import Path
 from control_plane import installed
 from control_plane import settings as settings_module
 from control_plane.adapters.disk import StateDisk
+from control_plane.adapters.docker_files import DockerFiles
 from control_plane.adapters.docker_homes import DockerHomes
 from control_plane.adapters.docker_library import DockerLibrary
 from control_plane.adapters.engine import DockerEngine
@@ -66,6 +67,7 @@ def open_plane(
             settings.state_directory / "checks", settings.engine.start_timeout, _now
         ),
         homes=DockerHomes(settings.realm, engine),
+        files=DockerFiles(settings.realm, engine),
         gateway=FilesGateway(settings.spool, settings.routes_status, ANY_ADDRESS),
         passwords=Argon2Passwords(),
         host=host,

@@ -20,6 +20,7 @@ USE_CASES = {
     "declared",
     "departures",
     "enforcement",
+    "home_files",
     "granting",
     "image_checks",
     "images",

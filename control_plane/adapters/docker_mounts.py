@@ -19,6 +19,13 @@ def home(mounted: HomeMount, place: str = WORKSPACE) -> Mount:
     return _bound(mounted.source, place, read_only=False)
 
 
+def home_to_read(mounted: HomeMount) -> Mount:
+    """Return the mount of a home that nothing may be written to."""
+    if mounted.is_volume:
+        return Mount(WORKSPACE, mounted.source, type="volume", no_copy=True, read_only=True)
+    return _bound(mounted.source, WORKSPACE, read_only=True)
+
+
 def volume(wanted: Volume) -> Mount:
     """Return the mount of a volume of the policy."""
     return _bound(wanted.source, wanted.target, read_only=wanted.mode == "ro")

@@ -9,13 +9,14 @@ import threading
 from collections import deque
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from typing import Any, TypeVar
 
 from control_plane.adapters.readiness import answers
 from control_plane.domain.jobs import After, Answer, End, Job, Outcome, Wait
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
 Probe = Callable[[str, int, str], Coroutine[Any, Any, bool]]
 
 # One core can ask about this many times a second beside all else; below that, every 10 ms.
@@ -52,7 +53,7 @@ class LoopJobs:
         work.add_done_callback(lambda done: self._forget(session_id, done))
         return work
 
-    def aside(self, work: Callable[[], None]) -> Future[None]:
+    def aside(self, work: Callable[[], T]) -> Future[T]:
         """Run something that may take a second beside the jobs, a few at a time."""
         return self._beside.submit(work)
 

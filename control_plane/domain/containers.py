@@ -123,6 +123,15 @@ def placeholders(session_id: str, owner: str) -> dict[str, str]:
     return {"base_path": base, "session_id": session_id, "user": owner}
 
 
+def home_of(policy: Policy, person: Person, realm: str, *, apart: bool) -> HomeMount | None:
+    """Return the home that a policy gives; `apart`: the volume that stands for it."""
+    if not policy.allow_home:
+        return None
+    if apart:
+        return HomeMount(apart_volume(home_volume(realm, person.uid)), is_volume=True)
+    return HomeMount(person.home, person.home_is_volume)
+
+
 def spec(  # noqa: PLR0913 - the six things a container is made of
     session: Session,
     application: Application,
@@ -161,7 +170,7 @@ def spec(  # noqa: PLR0913 - the six things a container is made of
         home_directory=home_directory,
         as_root=as_root,
         own_directory=as_root or labels.kind(image) == "foreign",
-        home=_home(policy, person, realm, apart=as_root and not policy.legacy_home),
+        home=home_of(policy, person, realm, apart=as_root and not policy.legacy_home),
         volumes=policy.volumes,
         network=policy.network or "internet",
         address=session.address,
@@ -171,14 +180,6 @@ def spec(  # noqa: PLR0913 - the six things a container is made of
         cpus=policy.cpus or 0.0,
         pids=policy.pids or 0,
     )
-
-
-def _home(policy: Policy, person: Person, realm: str, *, apart: bool) -> HomeMount | None:
-    if not policy.allow_home:
-        return None
-    if apart:
-        return HomeMount(apart_volume(home_volume(realm, person.uid)), is_volume=True)
-    return HomeMount(person.home, person.home_is_volume)
 
 
 def _filled(text: str, values: Mapping[str, str]) -> str:

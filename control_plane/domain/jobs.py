@@ -5,9 +5,11 @@ from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 from control_plane.domain.entities import Event, Session
+
+T = TypeVar("T")
 
 
 class Outcome(Enum):
@@ -42,7 +44,7 @@ class End:
 class After:
     """Wait until other work is done, however it ended."""
 
-    work: Future[None]
+    work: Future[Any]
 
 
 Wait = Answer | End | After
@@ -55,7 +57,7 @@ class Jobs(Protocol):
     def submit(self, session_id: str, job: Job) -> Future[None]:
         """Run a job after the one under way for that session, which is interrupted."""
 
-    def aside(self, work: Callable[[], None]) -> Future[None]:
+    def aside(self, work: Callable[[], T]) -> Future[T]:
         """Run something that may take a second beside the jobs, a few at a time."""
 
     def busy(self, session_id: str) -> bool:

@@ -15,6 +15,7 @@ from control_plane.domain.condition import Condition, Unwatched
 from control_plane.domain.containers import ContainerSpec
 from control_plane.domain.entities import Grant, Image, Load, Network, Person, Sample, Volume
 from control_plane.domain.face import Face
+from control_plane.domain.files import Listing, Look
 from control_plane.domain.image_checks import ImageChecks
 from control_plane.domain.jobs import Events, Jobs
 from control_plane.domain.providers import Provider
@@ -147,6 +148,17 @@ class Homes(Protocol):
 
     def remove(self, volume: str) -> None:
         """Remove a home; ConflictError while a container uses it, a missing one is no error."""
+
+
+class HomeFiles(Protocol):
+    """A look into homes, as their owners."""
+
+    def listed(self, look: Look) -> Listing:
+        """Return what lies in a directory; a home that was never used is empty.
+
+        NotFoundError for a directory that is not there, or leads out of the home; ConflictError
+        where the image cannot tell; UnavailableError when it takes too long.
+        """
 
 
 class Gateway(Protocol):
@@ -282,6 +294,7 @@ class Plane:
     library: Library
     image_checks: ImageChecks
     homes: Homes
+    files: HomeFiles
     gateway: Gateway
     passwords: Passwords
     host: Host

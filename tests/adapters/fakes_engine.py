@@ -1,14 +1,17 @@
 """An engine, its images and its homes in memory; they pass the contract tests of the real ones."""
 
 import itertools
+import os
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from control_plane.adapters.docker_files import MOST_ENTRIES
 from control_plane.adapters.docker_library import Transfers, reference
 from control_plane.domain.containers import ContainerSpec
 from control_plane.domain.entities import Image, Network, Sample
+from control_plane.domain.files import Found, Listing, Look, ordered
 from control_plane.domain.labels import IMAGE
 from control_plane.domain.ports import Container, PullProgress
 from control_plane.errors import (
@@ -17,6 +20,7 @@ from control_plane.errors import (
     FieldError,
     ImageMissingError,
     InvalidError,
+    NotFoundError,
     StartError,
     UnavailableError,
 )
@@ -224,3 +228,41 @@ class FakeHomes:
         if volume in self.used:
             raise ConflictError(f"The home {volume} is still in use.")
         self.found.pop(volume, None)
+
+
+@dataclass
+class FakeFiles:
+    """Homes as real directories by the name of their volume or place; listed as they are.
+
+    `shells`: whether images have one; `looks` is what was asked.
+    """
+
+    engine: FakeEngine = field(default_factory=FakeEngine)
+    homes: dict[str, Path] = field(default_factory=dict)
+    shells: bool = True
+    looks: list[Look] = field(default_factory=list)
+
+    def listed(self, look: Look) -> Listing:
+        self.engine.check()
+        self.looks.append(look)
+        home = self.homes.get(look.home.source)
+        if home is None and not look.path:
+            return Listing("", ())
+        if not self.shells:
+            raise ConflictError("The image of this application has no shell.")
+        place = (home / look.path) if home else Path("/nowhere")
+        if not home or not place.is_dir() or not place.resolve().is_relative_to(home.resolve()):
+            raise NotFoundError("There is no such directory.")
+        found = [_found(home, one) for one in sorted(place.iterdir(), key=os.fsencode)]
+        seen = [one for one in found if not one.name.startswith(".")]
+        return ordered(look.path, seen[:MOST_ENTRIES], cut=len(seen) > MOST_ENTRIES)
+
+
+def _found(home: Path, path: Path) -> Found:
+    name = os.fsencode(path.name).decode(errors="replace")
+    inside = Path(os.path.realpath(path)).is_relative_to(home.resolve())
+    if path.is_symlink() and not (inside and path.exists()):
+        return Found(name, "link")
+    if path.is_dir():
+        return Found(name, "directory")
+    return Found(name, "file" if path.is_file() else "other")

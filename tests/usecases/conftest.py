@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from adapters.fakes_engine import HELLO, FakeEngine, FakeHomes, FakeLibrary
+from adapters.fakes_engine import HELLO, FakeEngine, FakeFiles, FakeHomes, FakeLibrary
 from adapters.fakes_gateway import FakeGateway
 
 from control_plane.adapters.accounting_db import PeeweeAccounting
@@ -194,6 +194,7 @@ def opened(  # noqa: PLR0913, PLR0917 - one argument a part
         library=FakeLibrary(engine),
         image_checks=ProcessChecks(tmp_path / "checks", 5, clock, CHECK),
         homes=homes,
+        files=FakeFiles(engine),
         gateway=gateway,
         passwords=Argon2Passwords(),
         host=FakeHost(),
