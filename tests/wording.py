@@ -21,6 +21,8 @@ TEMPLATE = LOCALE / "remoteapp.pot"
 JINJA = {"extensions": "jinja2.ext.i18n", "trimmed": "true", "silent": "false"}
 KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2)}
 
+# Findings of the doctor have what to do beside them: a command.
+COMMANDED = {"failed", "warning"}
 # Modules that only commands and programs talk to.
 SILENT = (
     *("declared", "imports", "installed", "operators", "plane", "settings"),
@@ -33,15 +35,19 @@ TOLD = (
     *("disk", "docker_api", "docker_homes", "docker_library", "docker_networks", "engine"),
     *("engine_facts", "folders", "gateway", "identity", "providers", "records", "stores"),
 )
+# Rooms that mostly talk with machines: people read what their calls that speak are given first.
+TERSE = ("adapters", "doctor")
 # Calls that are given what a person reads, be it a single word.
-SPEAKS = re.compile(r".*Error|Field|Column")
+SPEAKS = re.compile(r".*Error|Field|Column|failed|warning")
 # Calls and arguments that nobody reads on a page: logs, patterns, the document of the API.
-MUTE = {"compile", "cast", "debug", "info", "warning", "error", "exception", "Operation"}
+MUTE = {"cast", "compile", "Check", "Operation"}
 MUTE |= {"description", "title", "pattern", "examples", "kind"}
 _PROSE = re.compile(r"\w[\w})\]'\"`]*[.,:;]? [\w{(\[`'\"]")
 _LITTLE = re.compile(r"[^a-z]*(?:[a-z][^a-z]*){0,3}")  # of letters
 _CODE = re.compile(
-    r"[A-Z]{4,} |[\n#/']|.*(?:\\|</|%s|; \w+=|\w\[str|=\"|\n$|`Accept`|max-age|Accept-)", re.DOTALL
+    r"[A-Z]{4,} |[\n#/'<]|control-plane |Cache-Control"
+    r"|.*(?:\\|</|%s|; \w+=|\w\[str|=\"|\n$|`Accept`|max-age|Accept-|-src |:root)",
+    re.DOTALL,
 )
 _LABEL = re.compile(r"[A-Z][a-z]+(?:[ -]\w+)*…?")
 _STATE = re.compile(r"[A-Z][a-z]+\.")
@@ -100,14 +106,13 @@ def gaps(text: str) -> list[str]:
 def spoken(file: Path) -> Iterator[str]:
     """Find what a Python module says to people: prose wherever it stands, and labels.
 
-    An f-string becomes the sentence with `{name}` where a value stands. Of an adapter, what its
-    errors say is read by people; the rest is talk with machines.
+    An f-string becomes the sentence with `{name}` where a value stands.
     """
-    only_errors = file.parent.name == "adapters"
+    terse = file.parent.name in TERSE
     shown = file.is_relative_to(CODE / "web")
     for node, speaks in _texts(ast.parse(file.read_text()), speaks=False, shown=shown):
         text = _text(node)
-        if _is_said(text, speaks=speaks) and (speaks or not only_errors):
+        if _is_said(text, speaks=speaks) and (speaks or not terse):
             yield text
 
 
@@ -140,7 +145,10 @@ def _marked(file: Path, method: str, options: Mapping[str, Any]) -> Iterator[Any
 
 
 def _modules() -> Iterator[Path]:
-    rooms = [CODE.glob("*.py"), *((CODE / one).rglob("*.py") for one in ("domain", "web"))]
+    rooms = [
+        CODE.glob("*.py"),
+        *((CODE / one).rglob("*.py") for one in ("checks", "doctor", "domain", "web")),
+    ]
     found = [file for room in rooms for file in room] + [
         CODE / "adapters" / f"{one}.py" for one in TOLD
     ]
@@ -157,9 +165,15 @@ def _texts(node: ast.AST, *, speaks: bool, shown: bool) -> Iterator[tuple[ast.ex
             yield node, speaks
     elif not _is_mute(node):
         speaks = _speaks(node, speaks=speaks, shown=shown)
-        for child in ast.iter_child_nodes(node):
+        for child in _children(node):
             if not _is_docstring(node, child):
                 yield from _texts(child, speaks=speaks, shown=shown)
+
+
+def _children(node: ast.AST) -> Sequence[ast.AST]:
+    if isinstance(node, ast.Call) and _called(node) in COMMANDED:
+        return node.args[:1]
+    return list(ast.iter_child_nodes(node))
 
 
 def _speaks(node: ast.AST, *, speaks: bool, shown: bool) -> bool:
@@ -176,8 +190,12 @@ def _called(node: ast.Call) -> str:
 
 def _is_mute(node: ast.AST) -> bool:
     if isinstance(node, ast.Call):
-        return _called(node) in MUTE
+        return _called(node) in MUTE or _is_log(node.func)
     return isinstance(node, ast.keyword) and node.arg in MUTE
+
+
+def _is_log(called: ast.expr) -> bool:
+    return isinstance(called, ast.Attribute) and getattr(called.value, "id", "") == "log"
 
 
 def _is_docstring(node: ast.AST, child: ast.AST) -> bool:
@@ -213,10 +231,11 @@ def _gap(value: ast.expr, taken: Sequence[str]) -> str:
 
 
 def _is_said(text: str, *, speaks: bool) -> bool:
+    if _CODE.match(text):
+        return False
     if _STATE.fullmatch(text) or (speaks and _LABEL.fullmatch(text)):
         return True
-    little = _LITTLE.fullmatch(_GAP.sub("", text))
-    return bool(_PROSE.search(text) and not little and not _CODE.match(text))
+    return bool(_PROSE.search(text) and not _LITTLE.fullmatch(_GAP.sub("", text)))
 
 
 if __name__ == "__main__":

@@ -117,8 +117,12 @@ def of(visitor: HTTPConnection) -> Language:
 
 
 def listen(visitor: HTTPConnection) -> None:
-    """Let everything that is said from here on, in this task and its children, be in theirs."""
-    _spoken.set(of(visitor).tag)
+    """Let everything that is said from here on, in this task and its children, be in theirs.
+
+    A program, which asks for no language, is told in the source.
+    """
+    asks = COOKIE in visitor.cookies or "accept-language" in visitor.headers
+    _spoken.set(of(visitor).tag if asks else SOURCE)
 
 
 def spoken() -> Language:
