@@ -21,6 +21,8 @@ NO_PAGES = frozenset(
         "/internal/authorise",
         "/internal/away",
         "/admin/events",
+        "/face/{file}",  # the site's own logo and colours
+        "/applications/{grant_id}/start",  # leads back to the catalogue
     }
 )
 # Pages for those who are not signed in, too.
@@ -42,10 +44,12 @@ def examples(made: Examples, visitor: str = SCIENTIST) -> Mapping[str, Sequence[
         "/": ("/",),
         "/login": (f"/login?next=/{SOUGHT}",),
         "/login/token": (f"/login/token?name={STRANGE}",),
-        "/applications/{grant_id}/start": (f"/applications/{made.grants[visitor]}/start",),
         "/sessions/{id}": tuple(f"/sessions/{one}" for one in own.values()),
         "/sessions/{id}/log": (f"/sessions/{own[State.READY]}/log",),
         "/sessions/{id}/stop": (f"/sessions/{own[State.READY]}/stop",),
+        "/account": ("/account", "/account?done=revoked"),
+        "/account/tokens/{id}/remove": (f"/account/tokens/{made.tokens[visitor]}/remove",),
+        "/account/sign-out": ("/account/sign-out",),
         "/admin": ("/admin",),
         "/admin/": ("/admin/",),
         "/admin/users": ("/admin/users", f"/admin/users?q={SOUGHT}", "/admin/users?sort=-name"),
@@ -56,6 +60,9 @@ def examples(made: Examples, visitor: str = SCIENTIST) -> Mapping[str, Sequence[
         "/admin/groups/new": ("/admin/groups/new",),
         "/admin/groups/{id}": (f"/admin/groups/{STRANGE}",),
         "/admin/groups/{id}/remove": (f"/admin/groups/{STRANGE}/remove",),
+        "/admin/sessions": ("/admin/sessions", f"/admin/sessions?q={SOUGHT}"),
+        "/admin/sessions/stop": (f"/admin/sessions/stop?id={own[State.READY]}",),
+        "/admin/sessions/{id}": tuple(f"/admin/sessions/{one}" for one in own.values()),
         "/admin/usage": ("/admin/usage", "/admin/usage?by=application&days=90"),
         "/admin/audit": ("/admin/audit", f"/admin/audit?actor={SOUGHT}"),
         "/admin/announcement": ("/admin/announcement",),

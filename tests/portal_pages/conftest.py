@@ -107,7 +107,7 @@ def site(network: alone.Network) -> Iterator[Site]:
         parts = (loop, Clock(), engine, FakeGateway(), application, FakeHomes(), root)
         plane = undo.enter_context(opened(directory, *parts))
         url = f"https://{HOST}:{alone.PORT}"
-        plane = replace(plane, site=replace(plane.site, public_url=url))
+        plane = replace(plane, site=replace(plane.site, public_url=url, face=hostile.FACE))
         examples = hostile.fill(plane, engine)
         made = _with_applications(portal_of(plane))
         undo.enter_context(served(made, loop, directory, network.listening))

@@ -28,6 +28,7 @@ from control_plane.domain.entities import (
     User,
     Volume,
 )
+from control_plane.domain.face import Face, FooterLink
 from control_plane.domain.labels import IMAGE
 from control_plane.domain.ports import Plane
 from control_plane.domain.roles import Actor
@@ -47,6 +48,13 @@ ADMIN = "admin"
 # What databases of others may hold as a name; a slash would not fit into an address.
 NAMES = (TAG, '"><b class=hostile>', GAPS, TURNED, EMOJI, LONG[:255])
 NOW = datetime.now(UTC)
+FACE = Face(
+    name=TAG,
+    footer=(FooterLink(BREAK, "https://elsewhere.test/"), FooterLink(LONG[:100], "/nowhere")),
+    signin_message=ALL,
+    # Nobody has agreed to it: it must not be asked for anything.
+    analytics="https://elsewhere.test/count.js",
+)
 
 
 @dataclass(frozen=True)
@@ -56,6 +64,7 @@ class Examples:
     application: str
     grants: Mapping[str, str]
     sessions: Mapping[tuple[str, State], str]
+    tokens: Mapping[str, str]
 
 
 def password(name: str) -> str:
@@ -69,10 +78,11 @@ def fill(plane: Plane, engine: FakeEngine) -> Examples:
     applications = _applications(plane, engine)
     grants = _grants(plane, applications)
     _ledger(plane)
+    tokens = _tokens(plane)
     administration.announce(
         plane.books, Actor(ADMIN), Announcement(ALL[:1000], NOW + timedelta(days=3))
     )
-    return Examples(applications[0].id, grants, _sessions(plane, grants))
+    return Examples(applications[0].id, grants, _sessions(plane, grants), tokens)
 
 
 def _people(plane: Plane) -> None:
@@ -194,12 +204,21 @@ def _session(id_: str, owner: str, grant: str, state: State) -> Session:
     )
 
 
+def _tokens(plane: Plane) -> Mapping[str, str]:
+    found = {}
+    for name in (SCIENTIST, ADMIN):
+        user = plane.accounting.user(name)
+        assert user
+        caller = Caller(user, frozenset(SCOPES))
+        for text in KINDS:
+            token, _ = auth.issue_token(
+                plane, caller, text[:100], ("sessions:read",), timedelta(days=1)
+            )
+            found[name] = token.id
+    return found
+
+
 def _ledger(plane: Plane) -> None:
-    scientist = plane.accounting.user(SCIENTIST)
-    assert scientist
-    caller = Caller(scientist, frozenset(SCOPES))
-    for text in KINDS:
-        auth.issue_token(plane, caller, text[:100], ("sessions:read",), timedelta(days=1))
     rows = []
     for number, text in enumerate(NAMES):
         told = {"display_name": ALL, text: text}
