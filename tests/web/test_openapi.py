@@ -156,7 +156,7 @@ def test_the_page_shows_all_of_it_by_own_means_alone(
     assert [one for one in page.links if not re.match(r"[#/](?!/)", one)] == []
     assert page.refused == []
     for method, path, _ in OPERATIONS:
-        assert f"{method} {path}" in answer.text
+        assert f">{method}</span> <code>{path}</code>" in answer.text
 
 
 # the answers
