@@ -5,7 +5,7 @@ the field it is about. What a value may be is judged where the API's are, never 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from starlette.datastructures import FormData
@@ -13,9 +13,10 @@ from starlette.requests import Request
 
 from control_plane.errors import ControlPlaneError, InvalidError
 
-Kind = Literal["text", "password", "number", "check", "choice", "lines", "pairs", "area"]
+Kind = Literal["text", "password", "number", "check", "choice", "lines", "pairs", "area", "moment"]
 _MOST_FIELDS = 200
 _LONGEST = 64 * 1024
+_MOST_BOXES = 40
 _MEDIA = "application/x-www-form-urlencoded"
 
 
@@ -23,9 +24,10 @@ _MEDIA = "application/x-www-form-urlencoded"
 class Field:
     """A field by the name that the API has for it, with its English label and a hint.
 
-    `lines` is a list, one a line; `pairs` is `NAME=value`, one a line; `choices` are pairs of value
-    and label. What is `optional` and left empty is not sent at all. `fill` is what a browser may
-    fill it with (HTML's `autocomplete`).
+    `lines` is a list, one a line, or boxes to tick where there are `choices`; `pairs` is
+    `NAME=value`, one a line; `moment` is a day and a time, in UTC or with a zone; `choices` are
+    pairs of value and label. What is `optional` and left empty is not sent at all. `fill` is
+    what a browser may fill it with (HTML's `autocomplete`).
     """
 
     name: str
@@ -98,6 +100,17 @@ async def sent(request: Request, fields: Sequence[Field]) -> Form:
 def filled(fields: Sequence[Field], content: Mapping[str, Any]) -> Form:
     """Return a form that shows what an answer of the API holds."""
     return Form(fields, {one.name: _shown(_got(content, one.name.split("."))) for one in fields})
+
+
+def choosing(form: Form, name: str, values: Sequence[str]) -> Form:
+    """Return the form with boxes to tick for a list's values, where they are few enough to see."""
+    if not 0 < len(values) <= _MOST_BOXES:
+        return form
+    known = tuple((one, one) for one in dict.fromkeys([*values, *form.text(name).splitlines()]))
+    fields = [
+        replace(one, choices=known, hint="") if one.name == name else one for one in form.fields
+    ]
+    return replace(form, fields=fields)
 
 
 def _text(found: FormData, name: str) -> str:

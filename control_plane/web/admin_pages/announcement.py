@@ -15,10 +15,9 @@ from control_plane.web.forms import Field, Form
 
 FIELDS = (
     Field("text", "Text", "area", optional=False, longest=1000),
-    Field(
-        "until", "Until", hint="Such as 2026-03-31 18:00, in UTC; empty: until you take it back."
-    ),
+    Field("until", "Until", "moment", "Empty: until you take it back."),
 )
+_PREVIEW = Field("preview", "", "check")
 
 
 async def show(request: Request) -> Response:
@@ -27,8 +26,10 @@ async def show(request: Request) -> Response:
 
 
 async def announce(request: Request) -> Response:
-    """POST /admin/announcement: tell everyone; an empty text takes it back."""
-    visit, form = entry.change(request), await forms.sent(request, FIELDS)
+    """POST /admin/announcement: tell everyone, or show how it would look; no text takes it back."""
+    visit, form = entry.change(request), await forms.sent(request, (*FIELDS, _PREVIEW))
+    if form.text("preview") and form.text("text").strip():
+        return await run_in_threadpool(_shown, visit, form)
 
     def act() -> None:
         text = form.text("text").strip()
@@ -45,9 +46,9 @@ async def announce(request: Request) -> Response:
 
 def _shown(visit: entry.Visit, form: Form | None) -> Response:
     present = visit.plane.records.announcement() if catalogue.announcement(visit.plane) else None
-    until = present.until.strftime("%Y-%m-%d %H:%M") if present and present.until else ""
+    until = present.until.strftime("%Y-%m-%dT%H:%M") if present and present.until else ""
     content = {"text": present.text if present else "", "until": until}
-    context = {"present": present}
+    context = {"present": present, "preview": form.text("text") if form else ""}
     return visit.page("admin/announcement.html", context, form or forms.filled(FIELDS, content))
 
 
@@ -61,6 +62,6 @@ def _moment(text: str, now: datetime) -> datetime | None:
     except ValueError:
         moment = None
     if moment is None or moment <= now:
-        problem = "must be a day and a time in the future, such as 2026-03-31 18:00"
+        problem = "must be a day and a time in the future, such as 2026-03-31T18:00"
         raise InvalidError("Nothing was announced.", [FieldError("until", problem)])
     return moment.astimezone(UTC)

@@ -35,7 +35,7 @@ async def listed(request: Request) -> Response:
 
 async def new(request: Request) -> Response:
     """GET /admin/groups/new."""
-    return entry.look(request).page("admin/groups_new.html", {}, Form(NEW))
+    return await run_in_threadpool(_newcomer, entry.look(request), Form(NEW))
 
 
 async def create(request: Request) -> Response:
@@ -49,7 +49,7 @@ async def create(request: Request) -> Response:
 
     form = await entry.attempt(visit, form, act)
     if form.refused:
-        return visit.page("admin/groups_new.html", {}, form)
+        return await run_in_threadpool(_newcomer, visit, form)
     return entry.leads_to(_address(form.text("name").strip()), "created")
 
 
@@ -100,7 +100,18 @@ def _shown(visit: entry.Visit, form: Form | None) -> Response:
     group = _group(visit)
     content = {"members": group.members, "version": etags.tag(visit.plane, group)}
     context = _context(visit, group)
-    return visit.page("admin/groups_one.html", context, form or forms.filled(CHANGE, content))
+    shown = _choosing(visit, form or forms.filled(CHANGE, content))
+    return visit.page("admin/groups_one.html", context, shown)
+
+
+def _newcomer(visit: entry.Visit, form: Form) -> Response:
+    return visit.page("admin/groups_new.html", {}, _choosing(visit, form))
+
+
+def _choosing(visit: entry.Visit, form: Form) -> Form:
+    """Return the form with the users that there are to choose from, where they are few."""
+    names = [one.name for one in visit.plane.accounting.users()]
+    return forms.choosing(form, "members", names)
 
 
 def _leaving(visit: entry.Visit, form: Form) -> Response:
