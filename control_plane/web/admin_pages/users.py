@@ -182,7 +182,10 @@ def _listed(visit: entry.Visit, asked: lists.Wanted) -> Response:
     more = asked.more or {}
     found = [one for one in visit.plane.accounting.users() if _fits(visit, one, more)]
     shown = lists.listed(asked, found, COLUMNS, _text)
-    return visit.page("admin/users.html", {"list": shown, "groups": _groups(visit), "admins": visit.plane.site.admins})
+    return visit.page(
+        "admin/users.html",
+        {"list": shown, "groups": _groups(visit), "admins": visit.plane.site.admins},
+    )
 
 
 def _fits(visit: entry.Visit, user: User, more: Mapping[str, str]) -> bool:
@@ -212,7 +215,10 @@ def _shown(visit: entry.Visit, form: Form | None, password: Form | None = None) 
         "password": password or Form(PASSWORD),
     }
     shown = form or forms.filled(CHANGE, _fields(user) | version)
-    return visit.page("admin/users_one.html", context, _choosing(visit, shown))
+    answer = visit.page("admin/users_one.html", context, _choosing(visit, shown))
+    if password and password.refused:
+        answer.status_code = 422
+    return answer
 
 
 def _disabling(visit: entry.Visit, form: Form) -> Response:
