@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from control_plane.domain import containers, labels, reach
 from control_plane.domain.applications import LONGEST, LONGEST_DESCRIPTION
-from control_plane.domain.entities import Grant, Image, Policy, Session, User, UserKind
+from control_plane.domain.entities import Application, Grant, Image, Policy, Session, User, UserKind
 from control_plane.domain.names import shown
 from control_plane.domain.policy import effective
 from control_plane.domain.ports import Plane
@@ -40,9 +40,7 @@ class Entry:
     @property
     def display_name(self) -> str:
         """What people read: the application's own name, the image's, or the image's reference."""
-        own = self.grant.application.display_name
-        said = own or (labels.label(self.image, "ui_name") if self.image else "") or self.name
-        return shown(said, LONGEST - 1)
+        return name_of(self.grant.application, self.image)
 
     @property
     def description(self) -> str:
@@ -55,6 +53,12 @@ class Entry:
     def name(self) -> str:
         """The image's reference."""
         return self.grant.application.image
+
+
+def name_of(application: Application, image: Image | None) -> str:
+    """Return what people read: the application's own name, the image's, or its reference."""
+    said = application.display_name or (labels.label(image, "ui_name") if image else "")
+    return shown(said or application.image, LONGEST - 1)
 
 
 def entries(plane: Plane, user: User) -> Sequence[Entry]:

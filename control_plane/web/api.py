@@ -81,7 +81,7 @@ def icon(call: Call) -> Response:
     """GET /applications/{id}/icon."""
     grant = catalogue.held(call.plane, call.caller.user, call.path["id"])
     image = call.plane.engine.images().get(grant.application.image)
-    return _picture(image)
+    return picture(image)
 
 
 def start_session(call: Call) -> Response:
@@ -163,7 +163,8 @@ def anyones(call: Call) -> Session:
     return known
 
 
-def _picture(image: Image | None) -> Response:
+def picture(image: Image | None) -> Response:
+    """Return an image's icon, or the one of all that bring none."""
     headers = {"Cache-Control": "private, max-age=300", "X-Content-Type-Options": "nosniff"}
     found = labels.icon(image) if image else None
     return Response(found or GENERIC, 200, headers, "image/png")

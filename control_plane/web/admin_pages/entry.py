@@ -103,7 +103,8 @@ def content_of(model: type[M], form: Form) -> M:
 
 def leads_to(path: str, done: str) -> Response:
     """Lead on after an act; the page says by a word of its own what was `done`."""
-    return RedirectResponse(f"{path}?{urlencode({'done': done})}", 303)
+    sign = "&" if "?" in path else "?"
+    return RedirectResponse(f"{path}{sign}{urlencode({'done': done})}", 303)
 
 
 def _visit(request: Request, scope: str) -> Visit:
