@@ -234,7 +234,7 @@ def test_a_policy_is_changed_and_its_licence_is_never_shown(
 def test_grants_are_revoked_after_all_that_ends_was_told(
     admin: TestClient, plane: Plane, alice: Caller, engine: FakeEngine
 ) -> None:
-    running = sessions.begin(plane, alice, grant_of(plane, "alice"), {}, instead="")
+    running = sessions.begin(plane, alice, grant_of(plane, "alice"), {}, instead=False)
     until(lambda: plane.access.sessions[running.id].state is State.READY)
     ids = [grant_of(plane, name) for name in ("alice", "bob")]
     page = admin.get(f"/admin/grants/revoke?id={ids[0]}&id={ids[1]}&id={'f' * 32}").text
