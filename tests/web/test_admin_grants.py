@@ -101,10 +101,9 @@ def test_several_applications_are_granted_to_several_at_once(
     page = admin.get(f"{NEW}?application={SECOND.id}&user=bob&group=chemists").text
     assert f'value="{SECOND.id}" checked' in page
     assert ">bob</textarea>" in page
-    assert ">chemists</textarea>" in page
+    assert 'name="groups" value="chemists" checked' in page
     assert "Such as 512m or 2g. As the site has it: 256 MiB." in page
     assert "As the site has it: no end." in page
-    assert "Known here: chemists." in page
     (root / "data").mkdir()
     policy = {
         "policy.allow_home": "on",
@@ -240,7 +239,7 @@ def test_grants_are_revoked_after_all_that_ends_was_told(
     page = admin.get(f"/admin/grants/revoke?id={ids[0]}&id={ids[1]}&id={'f' * 32}").text
     assert "Revoke 2 grants?" in page
     assert "1 that you chose is not there any more." in page
-    assert "Hello of bob" in page
+    assert "Hello – bob" in page
     assert "1 session that runs by it" in page
     answer = admin.post("/admin/grants/revoke", data={"id": ids, "keep_running": "on"})
     assert answer.headers["location"] == "/admin/grants?done=removed"

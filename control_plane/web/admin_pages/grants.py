@@ -19,7 +19,6 @@ from control_plane.web.forms import Field, Form
 from control_plane.web.lists import Column
 
 _FILTERS = ("user", "group", "application", "everyone")
-_MOST_NAMED = 30
 _VERSION = Field("version", "", optional=False)
 REVOKE = (
     Field("id", "", "lines", longest=60_000),
@@ -126,7 +125,8 @@ def _listed(visit: entry.Visit) -> Response:
     shown = lists.listed(asked, _wanted(visit, asked), COLUMNS, _text)
     images = answers.images(visit.plane)
     rows = [_row(visit, one, images) for one in shown.rows]
-    context = {"list": shown, "rows": rows, "applications": _applications(visit)}
+    groups = _groups(visit)
+    context = {"list": shown, "rows": rows, "applications": _applications(visit), "groups": groups}
     return visit.page("admin/grants.html", context)
 
 
@@ -164,6 +164,7 @@ def _new(visit: entry.Visit, form: Form | None) -> Response:
     }
     context = {"rare": policy_forms.RARE, "applications": _applications(visit)}
     shown = form or forms.filled(_fields(visit), content)
+    shown = forms.choosing(shown, "groups", _groups(visit))
     return visit.page("admin/grants_new.html", context, shown)
 
 
@@ -196,16 +197,18 @@ def _leaving(visit: entry.Visit, form: Form) -> Response:
 
 
 def _fields(visit: entry.Visit) -> Sequence[Field]:
-    groups = [one.name for one in visit.plane.accounting.groups()]
-    known = f"Known here: {', '.join(groups)}." if 0 < len(groups) <= _MOST_NAMED else ""
     choices = [(one.id, name) for one, name in _applications(visit)]
     return (
         Field("applications", "Applications", "lines", "", choices, optional=False),
         Field("users", "Users", "lines", "One sign-in name a line.", longest=60_000),
-        Field("groups", "Groups", "lines", f"One name a line. {known}".strip(), longest=60_000),
+        Field("groups", "Groups", "lines", "One name a line.", longest=60_000),
         Field("everyone", "Everyone", "check", "Whoever is a user here, now and later."),
         *policy_forms.fields(visit.plane.site.limits),
     )
+
+
+def _groups(visit: entry.Visit) -> Sequence[str]:
+    return [one.name for one in visit.plane.accounting.groups()]
 
 
 def _change_fields(visit: entry.Visit, grant: Grant) -> Sequence[Field]:
