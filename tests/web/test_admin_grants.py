@@ -239,7 +239,7 @@ def test_grants_are_revoked_after_all_that_ends_was_told(
     page = admin.get(f"/admin/grants/revoke?id={ids[0]}&id={ids[1]}&id={'f' * 32}").text
     assert "Revoke 2 grants?" in page
     assert "1 that you chose is not there any more." in page
-    assert "Hello – bob" in page
+    assert "Hello \u2013 bob" in page
     assert "1 session that runs by it" in page
     answer = admin.post("/admin/grants/revoke", data={"id": ids, "keep_running": "on"})
     assert answer.headers["location"] == "/admin/grants?done=removed"

@@ -86,7 +86,9 @@ def said(policy: Policy, limits: Limits) -> list[str]:
     bounds = [
         f"{words.size(whole.memory or 0)} of memory.",
         f"{whole.cpus:g} CPUs." if (whole.cpus or 0) > 1 else f"{whole.cpus:g} CPU.",
-        f"{whole.max_sessions} at once.",
+        f"{whole.max_sessions} sessions at once."
+        if (whole.max_sessions or 0) > 1
+        else "One session at once.",
     ]
     end = f"Ends after {words.lasting(whole.max_lifetime)}." if whole.max_lifetime else "No end."
     more = ["A file to open may be named."] if whole.allow_startup_data else []
