@@ -1,9 +1,12 @@
 """What nginx answers itself, and what it asks the portal for."""
 
+import base64
+import hashlib
 import os
+import re
 
 import pytest
-from nginx.clients import ALICE, BOB, DESKTOP, Client, Headers, path_of, signed_in
+from nginx.clients import ALICE, BOB, DESKTOP, Answer, Client, Headers, path_of, signed_in
 from nginx.conftest import Stack
 from nginx.stubs import Application
 
@@ -97,6 +100,19 @@ def test_while_the_control_plane_is_away_there_is_a_static_page(stack: Stack) ->
         assert (problem.status, problem.told["type"]) == (503, "urn:remoteapp:unavailable")
 
 
+def test_its_own_pages_are_whole_in_themselves_and_run_nothing(stack: Stack) -> None:
+    seen = {
+        401: stack.client.ask(path_of(DESKTOP), FRAME),
+        404: stack.client.ask(path_of(DESKTOP), [*signed_in(BOB), *BROWSER]),
+        431: stack.client.ask("/", [("Cookie", f"c{one}={'x' * 3900}") for one in range(40)]),
+    }
+    stack.plane.die()
+    seen[503] = stack.client.ask("/", BROWSER)
+    for status, answer in seen.items():
+        assert answer.status == status
+        must_be_a_page(answer)
+
+
 @pytest.mark.parametrize(
     "path",
     [
@@ -154,6 +170,7 @@ def test_a_body_for_the_portal_is_bounded(stack: Stack) -> None:
 def test_sign_ins_from_one_address_are_slowed_down_where_that_is_set(limited: Stack) -> None:
     answers = [limited.client.ask("/login", method="POST").status for _ in range(65)]
     assert answers == [200] * 61 + [429] * 4
+    must_be_a_page(limited.client.ask("/login", BROWSER, method="POST"))
     slowed = limited.client.ask("/api/v1/tokens", method="POST")
     assert (slowed.status, slowed.headers["Retry-After"]) == (429, "5")
     assert limited.client.ask("/login").status == 200
@@ -189,3 +206,15 @@ def test_decisions_are_nginxs_own_to_read(stack: Stack, desktop: Application) ->
     assert kept.stat().st_mode & 0o077 == 0
     assert stack.site.cache.stat().st_mode & 0o077 == 0
     assert (kept.stat().st_uid != 0) == (os.geteuid() == 0)
+
+
+def must_be_a_page(answer: Answer) -> None:
+    """Assert that it needs nothing of others, and that its policy lets its own style alone by."""
+    page = answer.body.decode()
+    (style,) = re.findall(r"<style>(.*?)</style>", page)
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none';"
+    assert answer.headers["Content-Security-Policy"].startswith(policy)
+    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert not re.search(r"<script|<link|<img|https?:|url\(", page)
+    assert page.count("<h1>") == 1
