@@ -25,17 +25,13 @@ _NEVER = ("/login", "/account", "/admin")
 class Consent:
     """What a visitor said (`yes`, `no` or nothing yet), and the script that this page may load.
 
-    `asked` is False where the site counts nobody.
+    `asked` is False where the site counts nobody; `is_open` where this page is to ask.
     """
 
     asked: bool = False
     said: str = ""
+    is_open: bool = False
     script: str = ""
-
-    @property
-    def is_open(self) -> bool:
-        """Whether the visitor is still to be asked."""
-        return self.asked and not self.said
 
 
 def of(request: Request) -> Consent:
@@ -45,7 +41,13 @@ def of(request: Request) -> Consent:
         return Consent()
     cookie = request.cookies.get(COOKIE, "")
     said = cookie if cookie in ("yes", "no") else ""
-    return Consent(asked=True, said=said, script=script if _loads(said, request) else "")
+    countable = _is_countable(request.url.path)
+    return Consent(
+        asked=True,
+        said=said,
+        is_open=countable and not said,
+        script=script if countable and said == "yes" else "",
+    )
 
 
 async def choose(request: Request) -> Response:
@@ -64,6 +66,5 @@ def policy(origin: str) -> str:
     return "; ".join(f"{kind} {from_}" for kind, from_ in (SOURCES | wider).items())
 
 
-def _loads(said: str, request: Request) -> bool:
-    path = request.url.path
-    return said == "yes" and not any(path == one or path.startswith(f"{one}/") for one in _NEVER)
+def _is_countable(path: str) -> bool:
+    return not any(path == one or path.startswith(f"{one}/") for one in _NEVER)

@@ -306,6 +306,7 @@ def test_the_script_is_loaded_only_after_a_yes_and_no_longer_after_a_no(
 
 def test_the_script_is_never_where_passwords_and_tokens_are(browser_of: BrowserOf) -> None:
     browser = browser_of(Face(analytics=STATS))
+    assert 'class="consent"' not in browser.get("/login").text
     browser.post("/analytics", data={"choice": "yes"})
     assert not loads(browser, "/login")
     signed_in(browser)
