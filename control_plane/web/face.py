@@ -23,7 +23,8 @@ from control_plane.web.gate import plane_of
 LOGO_HEIGHT = 32
 _WIDEST_LOGO = 200
 _KEPT = {"Cache-Control": "public, max-age=31536000, immutable"}
-# Styles are what most drawing programs write into an SVG; scripts, frames and requests are barred.
+# Drawing programs write styles into an SVG, and Firefox holds a picture to the policy that it comes
+# with; scripts, frames and requests are barred.
 _LOGO_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox"
 
 
