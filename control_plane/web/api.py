@@ -179,7 +179,7 @@ def anyones(call: Call) -> Session:
 
 def picture(image: Image | None, *, for_ever: bool = False) -> Response:
     """Return an image's icon, or the one of all that bring none; `for_ever`: it may be kept so."""
-    life = "max-age=31536000, immutable" if for_ever else "max-age=300"
-    headers = {"Cache-Control": f"private, {life}", "X-Content-Type-Options": "nosniff"}
+    life = "private, max-age=31536000, immutable" if for_ever else "private, max-age=300"
+    headers = {"Cache-Control": life, "X-Content-Type-Options": "nosniff"}
     found = labels.icon(image) if image else None
     return Response(found or GENERIC, 200, headers, "image/png")

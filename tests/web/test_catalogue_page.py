@@ -1,6 +1,5 @@
 """The catalogue's page: its order, its search, what is remembered, and a look into the home."""
 
-import gzip
 import html
 import re
 from collections.abc import Iterator
@@ -368,14 +367,3 @@ def test_programs_look_into_a_home_too(browser: TestClient, home: str) -> None:
         "cut": False,
     }
     assert browser.get(api, params={"path": "../x"}).status_code == 422
-
-
-def test_a_hundred_applications_are_a_small_page(browser: TestClient, plane: Plane) -> None:
-    for number in range(100):
-        granted(plane, f"Application number {number}", f"Category {number % 7}", f"Does {number}.")
-    page = browser.get("/")
-    assert len(names(page.text)) == 101
-    scripts = ("browse", "catalogue", "portal", "sessions", "times", "words")
-    paths = ["/static/style.css", *(f"/static/{name}.js" for name in scripts)]
-    parts = [page.content, *(browser.get(path).content for path in paths)]
-    assert sum(len(gzip.compress(part, 6)) for part in parts) <= 60_000
