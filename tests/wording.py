@@ -32,8 +32,8 @@ SILENT = (
 # Adapters whose errors reach a page.
 TOLD = (
     *("accounting_db", "accounting_read", "accounting_rewrite", "accounting_snapshot", "database"),
-    *("disk", "docker_api", "docker_homes", "docker_library", "docker_networks", "engine"),
-    *("engine_facts", "folders", "gateway", "identity", "providers", "records", "stores"),
+    *("disk", "docker_api", "docker_files", "docker_homes", "docker_library", "docker_networks"),
+    *("engine", "engine_facts", "folders", "gateway", "identity", "providers", "records", "stores"),
 )
 # Rooms that mostly talk with machines: people read what their calls that speak are given first.
 TERSE = ("adapters", "doctor")

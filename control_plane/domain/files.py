@@ -51,6 +51,12 @@ class Listing:
     entries: tuple[Found, ...]
     cut: bool = False
 
+    def path_of(self, one: Found) -> str:
+        """Return the path of an entry as a container has it; empty where it cannot be chosen."""
+        path = "/".join(filter(None, (WORKSPACE, self.path, one.name)))
+        usable = one.plain and one.kind in ("file", "directory") and len(path) <= LONGEST_FILE
+        return path if usable else ""
+
 
 def checked_path(text: str) -> str:
     """Return the path below the home, without slashes around it; InvalidError.

@@ -10,6 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from control_plane import auth, catalogue, sessions
+from control_plane import home_files as files
 from control_plane.domain import labels
 from control_plane.domain.entities import Image, Session
 from control_plane.domain.ports import Plane
@@ -81,7 +82,20 @@ def icon(call: Call) -> Response:
     """GET /applications/{id}/icon."""
     grant = catalogue.held(call.plane, call.caller.user, call.path["id"])
     image = call.plane.engine.images().get(grant.application.image)
-    return picture(image)
+    asked = f"?digest={call.query.digest}"
+    return picture(image, for_ever=asked == render.icon_version(image))
+
+
+async def home_files(call: Call) -> Response:
+    """GET /applications/{id}/files: a directory of one's home."""
+    query = cast("schemas.Directory", call.query)
+    told = await run_in_threadpool(files.look, call.plane, call.caller, call.path["id"], query.path)
+    listing = await asyncio.wrap_future(told)
+    items = [
+        schemas.FileAnswer(name=one.name, kind=one.kind, path=listing.path_of(one))
+        for one in listing.entries
+    ]
+    return render.answer(schemas.FileList(path=listing.path, items=items, cut=listing.cut))
 
 
 def start_session(call: Call) -> Response:
@@ -163,8 +177,9 @@ def anyones(call: Call) -> Session:
     return known
 
 
-def picture(image: Image | None) -> Response:
-    """Return an image's icon, or the one of all that bring none."""
-    headers = {"Cache-Control": "private, max-age=300", "X-Content-Type-Options": "nosniff"}
+def picture(image: Image | None, *, for_ever: bool = False) -> Response:
+    """Return an image's icon, or the one of all that bring none; `for_ever`: it may be kept so."""
+    life = "private, max-age=31536000, immutable" if for_ever else "private, max-age=300"
+    headers = {"Cache-Control": life, "X-Content-Type-Options": "nosniff"}
     found = labels.icon(image) if image else None
     return Response(found or GENERIC, 200, headers, "image/png")

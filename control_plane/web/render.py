@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from control_plane import catalogue
 from control_plane.domain import cautions, labels, options
-from control_plane.domain.entities import Policy, Session
+from control_plane.domain.entities import Image, Policy, Session
 from control_plane.domain.names import shown
 from control_plane.domain.policy import as_fields
 from control_plane.domain.ports import Plane
@@ -100,7 +100,7 @@ def application(plane: Plane, entry: catalogue.Entry, owner: str) -> schemas.App
         type=labels.app_type(image) if image else "webapp",
         description=entry.description,
         category=entry.grant.application.category,
-        icon_url=f"/api/v1/applications/{entry.grant.id}/icon",
+        icon_url=f"/api/v1/applications/{entry.grant.id}/icon{icon_version(image)}",
         available=entry.available,
         problem=words.problem(entry),
         warnings=cautions.for_user(entry.grant.application, entry.policy, image),
@@ -108,6 +108,11 @@ def application(plane: Plane, entry: catalogue.Entry, owner: str) -> schemas.App
         options=list(options.offered_options(image, entry.policy)) if image else [],
         sessions=sessions(plane, [one for one in running if one.grant_id == entry.grant.id]),
     )
+
+
+def icon_version(image: Image | None) -> str:
+    """Return the query by which an icon may be kept for ever; empty without an image."""
+    return f"?digest={image.id.removeprefix('sha256:')[:16]}" if image else ""
 
 
 def policy(complete: Policy) -> schemas.PolicyAnswer:

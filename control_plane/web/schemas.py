@@ -88,6 +88,20 @@ class Tail(Query):
     tail: int = Field(default=200, ge=0, le=LONGEST_TAIL, description="So many lines from the end.")
 
 
+class Icon(Query):
+    """Which version of an icon."""
+
+    digest: str = Field(
+        default="", max_length=100, description="As in `icon_url`: then it may be kept for ever."
+    )
+
+
+class Directory(Query):
+    """Which directory of the home."""
+
+    path: str = Field(default="", max_length=4096, description="Below the home, or /workspace/…")
+
+
 class Answer(BaseModel):
     """What a client gets."""
 
@@ -218,6 +232,24 @@ class MeAnswer(Answer):
     groups: list[str]
     admin: bool
     scopes: list[Scope]
+
+
+class FileAnswer(Answer):
+    """One thing in a directory of the home."""
+
+    name: str = Field(description="What of it is no text is U+FFFD.")
+    kind: Literal["directory", "file", "link", "other"] = Field(
+        description="`link`: it leads out of the home, or nowhere; others are what they lead to."
+    )
+    path: str = Field(description="To ask or to start with; empty where it cannot be chosen.")
+
+
+class FileList(Answer):
+    """A directory of the home: its directories first."""
+
+    path: str = Field(description="Below the home; empty for the home itself.")
+    items: list[FileAnswer]
+    cut: bool = Field(description="It holds more than is told.")
 
 
 class SessionList(Answer):

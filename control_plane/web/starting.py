@@ -10,24 +10,13 @@ from starlette.responses import RedirectResponse, Response
 from control_plane import sessions
 from control_plane.domain.access import Caller
 from control_plane.domain.entities import Session
-from control_plane.domain.options import LONGEST_FILE
 from control_plane.errors import ConflictError, InvalidError, StartError
 from control_plane.web import catalogue_page, forms, render
-from control_plane.web.forms import Field, Form
+from control_plane.web.forms import Form
 from control_plane.web.gate import plane_of, require_own_origin
 from control_plane.web.signing_in import signed_in
+from control_plane.web.start_form import FIELDS, KEPT, options_of
 from control_plane.web.templating import render_page
-
-# `resolution` is empty (the image's own, or what follows the window), WIDTHxHEIGHT, `custom`
-# (then width and height say it) or `window` (then the script of the page says how large that is).
-FIELDS = (
-    Field("resolution", "Screen"),
-    Field("width", "Width"),
-    Field("height", "Height"),
-    Field("window", ""),
-    Field("startup_file", "File to open", longest=LONGEST_FILE),
-    Field("instead", "", "check"),
-)
 
 
 async def come(request: Request) -> Response:
@@ -43,25 +32,15 @@ async def start(request: Request) -> Response:
     return await run_in_threadpool(_started, request, caller, form)
 
 
-def options_of(form: Form) -> dict[str, object]:
-    """Return what a form chooses, as the API takes it."""
-    size = form.text("resolution")
-    if size == "custom":
-        size = f"{form.text('width').strip()}x{form.text('height').strip()}"
-    elif size == "window":
-        size = form.text("window")
-    chosen = {"resolution": size, "startup_file": form.text("startup_file")}
-    return {name: value for name, value in chosen.items() if value}
-
-
 def _started(request: Request, caller: Caller, form: Form) -> Response:
     plane, grant_id = plane_of(request), request.path_params["grant_id"]
-    instead = bool(form.text("instead"))
+    chosen, instead = options_of(form), bool(form.text("instead"))
+    fitted = form.text("resolution") == "window" and "resolution" in chosen
     try:
-        session = sessions.begin(plane, caller, grant_id, options_of(form), instead=instead)
-    except ConflictError as error:
-        return _question(request, form, error)
-    except (InvalidError, StartError) as error:
+        session = sessions.begin(plane, caller, grant_id, chosen, instead=instead, fitted=fitted)
+    except (ConflictError, InvalidError, StartError) as error:
+        if isinstance(error, ConflictError) and error.details:
+            return _question(request, form, error)
         refused = form.refuse(error)
         refusal = catalogue_page.Refusal(grant_id, refused, render.status_of(error))
         return catalogue_page.shown(request, refusal)
@@ -76,7 +55,7 @@ def _question(request: Request, form: Form, error: ConflictError) -> Response:
     context = {
         "name": found[0].application if same else "",
         "same": same,
-        "form": form,
+        "kept": {name: form.text(name) for name in (*KEPT, "window") if form.text(name)},
         "error": error,
         "sessions": render.sessions(plane_of(request), found),
     }

@@ -13,13 +13,20 @@ _UNITS = (("TiB", 1024**4), ("GiB", 1024**3), ("MiB", 1024**2))
 
 
 def facts(application: ApplicationAnswer) -> list[str]:
-    """Return what a started application gets: sentences on files, on limits, on the rest."""
+    """Return what one has to know before a start: of files, of what stays, of its end."""
     policy = application.policy
     volumes = [_mounted(one) for one in policy.volumes]
     more = [f"It also has {', '.join(volumes)}."] if volumes else []
-    more += [_NO_NETWORK] if policy.network == "none" else []
     more += [f"It ends after {lasting(policy.max_lifetime)}."] if policy.max_lifetime else []
-    return [*_home(application), _limits(policy), *more, *application.warnings]
+    return [*_home(application), *more]
+
+
+def details(application: ApplicationAnswer) -> list[str]:
+    """Return what else a started application gets: its limits, and where it is special."""
+    policy = application.policy
+    found = [_limits(policy), _at_once(policy)]
+    found += [_NO_NETWORK] if policy.network == "none" else []
+    return [*found, *(one for one in application.warnings if one != APART)]
 
 
 def problem(entry: Entry) -> str:
@@ -47,18 +54,24 @@ def lasting(seconds: int) -> str:
 def _home(application: ApplicationAnswer) -> list[str]:
     if not application.policy.allow_home:
         return [_NO_HOME]
-    return [] if APART in application.warnings else [_HOME]
+    return [APART if APART in application.warnings else _HOME]
 
 
 def _mounted(volume: str) -> str:
     _, target, mode = volume.split(":")
-    return f"{target}, read only" if mode == "ro" else target
+    return f"{target} (read only)" if mode == "ro" else target
 
 
 def _limits(policy: PolicyAnswer) -> str:
-    cpus = f"{policy.cpus:g} {'CPU' if policy.cpus <= 1 else 'CPUs'}"
-    many = "one at a time" if policy.max_sessions == 1 else f"up to {policy.max_sessions} at once"
-    return f"{size(policy.memory)} of memory, {cpus}, {many}."
+    if policy.cpus == 1:
+        return f"It has {size(policy.memory)} of memory and 1 CPU."
+    return f"It has {size(policy.memory)} of memory and {policy.cpus:g} CPUs."
+
+
+def _at_once(policy: PolicyAnswer) -> str:
+    if policy.max_sessions == 1:
+        return "You may run it once at a time."
+    return f"You may run it {policy.max_sessions} times at once."
 
 
 def size(count: int) -> str:

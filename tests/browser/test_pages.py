@@ -7,7 +7,7 @@ import re
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import parse_qs, quote
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, Route, expect
@@ -166,7 +166,7 @@ def test_a_second_start_asks_whether_to_open_or_to_replace(open_page: Open) -> N
     card(page, "Hello").get_by_role("button", name="Start").click()
     dialog = page.get_by_role("dialog", name="Hello is running already")
     dialog.get_by_role("button", name="Cancel").click()
-    expect(card(page, "Hello").locator("[type=submit]")).to_be_focused()
+    expect(card(page, "Hello").locator(".start .primary")).to_be_focused()
     page.keyboard.press("Enter")
     dialog.get_by_role("button", name="Open it").click()
     page.wait_for_url(f"**/sessions/{first}")
@@ -188,7 +188,7 @@ def test_every_open_page_hears_of_what_happens_in_another(open_page: Open) -> No
     row.get_by_role("button", name="Stop Hello").click()
     catalogue.get_by_role("button", name="Stop it").click()
     expect(row).to_have_count(0)
-    expect(card(catalogue, "Hello").locator("[type=submit]")).to_be_focused()
+    expect(card(catalogue, "Hello").locator(".start .primary")).to_be_focused()
     expect(page.get_by_role("heading", name="Hello has ended")).to_be_focused()
     expect(page.locator("#reason")).to_have_text("Stopped by alice")
     page.get_by_role("button", name="Start again").click()
@@ -278,9 +278,13 @@ def test_a_screen_size_is_chosen_or_typed(open_page: Open) -> None:
     assert page.url.endswith("/")
     terminal.get_by_label("Width").fill("1000")
     terminal.get_by_label("Height").fill("700")
-    with page.expect_request("**/api/v1/sessions") as asked:
+    with page.expect_request("**/applications/*/start") as asked:
         start(page, "Terminal")
-    assert '"options":{"resolution":"1000x700"}' in (asked.value.post_data or "")
+    sent = parse_qs(asked.value.post_data or "")
+    assert (sent["resolution"], sent["width"], sent["height"]) == (["custom"], ["1000"], ["700"])
+    page.goto("/")
+    expect(terminal.get_by_label("Screen")).to_have_value("custom")
+    expect(terminal.get_by_label("Width")).to_have_value("1000")
 
 
 @pytest.fixture
@@ -305,13 +309,13 @@ def test_a_long_catalogue_is_searched_by_name(open_page: Open, erin: str) -> Non
     page.keyboard.press("/")
     page.keyboard.type("ETA")
     expect(cards).to_have_count(3)
-    expect(page.get_by_role("status")).to_have_text("3 of 6")
+    expect(page.locator("#found")).to_have_text("3 of 6")
     page.keyboard.type("x")
     expect(cards).to_have_count(0)
-    expect(page.get_by_role("status")).to_have_text("No application has that in its name.")
+    expect(page.locator("#found")).to_have_text("No application fits.")
 
 
-def test_without_scripts_one_signs_in_and_is_offered_nothing_that_would_not_work(
+def test_without_scripts_one_signs_in_starts_opens_and_stops(
     browser: Browser, portal: RunningPortal
 ) -> None:
     context = browser.new_context(
@@ -322,5 +326,19 @@ def test_without_scripts_one_signs_in_and_is_offered_nothing_that_would_not_work
     page.fill("#name", "alice")
     page.fill("#password", portal.password("alice"))
     page.get_by_role("button", name="Sign in").click()
-    expect(card(page, "Hello").get_by_role("button", name="Start")).to_be_disabled()
+    card(page, "Hello").get_by_role("button", name="Start").click()
+    page.wait_for_url("**/sessions/*")
+    page.goto("/")
+    card(page, "Hello").get_by_role("button", name="Start").click()
+    expect(page.get_by_role("heading", name="Hello is running already")).to_be_visible()
+    page.get_by_role("link", name="Open Hello").click()
+    page.wait_for_url("**/sessions/*")
+    page.goto("/")
+    card(page, "Hello").get_by_role("button", name="Stop Hello").click()
+    expect(page.get_by_role("heading", name="Stop Hello?")).to_be_visible()
+    page.get_by_role("button", name="Stop it").click()
+    page.wait_for_url("/?done=stopped")
+    portal.stop_all()
+    page.goto("/")
+    expect(page.locator(".session")).to_have_count(0)
     context.close()

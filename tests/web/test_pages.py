@@ -153,9 +153,10 @@ def test_the_catalogue_says_what_the_policy_allows(browser: TestClient, plane: P
     plane.accounting.add_grant(Grantee("user", "alice"), APPLICATION, policy)
     sign_in(browser, "alice")
     said = text_of(browser.get("/"))
-    assert "Your files are at /workspace. 256 MiB of memory, 1 CPU, one at a time." in said
+    assert "Your files are at /workspace. More" in said
+    assert "It has 256 MiB of memory and 1 CPU. You may run it once at a time." in said
     assert "It keeps nothing: its files go when it stops." in said
-    assert "1.5 GiB of memory, 0.5 CPU, up to 3 at once." in said
+    assert "It has 1.5 GiB of memory and 0.5 CPUs. You may run it 3 times at once." in said
 
 
 def test_the_catalogue_escapes_what_administrators_and_images_say(
@@ -198,7 +199,7 @@ def test_a_policy_is_told_in_words(browser: TestClient, plane: Plane, root: Path
     plane.accounting.add_grant(Grantee("user", "charlie"), APPLICATION, policy)
     sign_in(browser, "charlie")
     told = text_of(browser.get("/"))
-    assert "It also has /data, read only." in told
+    assert "It also has /data (read only)." in told
     assert "It cannot reach the internet." in told
     assert "It ends after 1.5 h." in told
 

@@ -48,6 +48,11 @@ def running(plane: Plane) -> list[Session]:
     return [one for one in plane.access.sessions_of("alice") if one.living]
 
 
+def alert(page: str) -> str:
+    found = re.search(r'<p class="alert">(.*?)</p>', page)
+    return found[1] if found else ""
+
+
 @pytest.mark.parametrize(
     ("form", "options"),
     [
@@ -86,7 +91,7 @@ def test_what_does_not_fit_is_said_at_its_card_and_starts_nothing(
 ) -> None:
     answer = browser.post(address, data=form)
     assert answer.status_code == 422
-    assert said in re.search(r'<p class="alert">(.*?)</p>', answer.text)[1]
+    assert said in alert(answer.text)
     assert "<b>" not in answer.text
     assert running(plane) == []
 
@@ -97,7 +102,7 @@ def test_a_start_that_the_engine_refuses_is_said_at_its_card(
     engine.known.clear()
     answer = browser.post(address)
     assert answer.status_code == 409
-    assert "is not on this machine" in re.search(r'<p class="alert">(.*?)</p>', answer.text)[1]
+    assert "is not on this machine" in alert(answer.text)
 
 
 def test_what_runs_already_is_opened_or_replaced_after_a_question(

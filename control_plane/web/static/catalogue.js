@@ -1,10 +1,12 @@
 // The catalogue: start, stop, dismiss, search; what runs is kept true while the page is open.
 
-import { ask, capital, follow, say } from "./portal.js";
+import { browse } from "./browse.js";
+import { ask, choose, follow, say } from "./portal.js";
 import { renew } from "./renew.js";
-import { start, stop } from "./sessions.js";
+import { stop } from "./sessions.js";
 import { written } from "./times.js";
 import "./told.js";
+import { _, stateOf } from "./words.js";
 
 const cards = [...document.querySelectorAll(".application")];
 const others = document.getElementById("others");
@@ -18,16 +20,16 @@ function fill(row, session) {
   const failed = session.state === "failed";
   row.dataset.id = session.id;
   row.dataset.state = session.state;
-  row.querySelector(".state").textContent = capital(session.state);
+  row.querySelector(".state").textContent = stateOf(session.state);
   row.querySelector("time").dateTime = session.created_at;
   row.querySelector(".reason").textContent = session.failure?.message ?? "";
   const link = row.querySelector("a");
   link.href = `/sessions/${session.id}`;
-  link.textContent = failed ? "Details" : "Open";
+  link.textContent = failed ? _("Details") : _("Open");
   const form = row.querySelector("form");
   form.action = `/sessions/${session.id}/stop`;
   form.method = failed ? "post" : "get";
-  form.querySelector("button").textContent = failed ? "Dismiss" : "Stop";
+  form.querySelector("button").textContent = failed ? _("Dismiss") : _("Stop");
   complete(row);
 }
 
@@ -35,13 +37,14 @@ function fill(row, session) {
 function complete(row) {
   const time = row.querySelector("time");
   time.textContent = written(time.dateTime);
-  const name = nameOf(row);
+  const values = { name: nameOf(row), time: time.textContent };
   for (const control of row.querySelectorAll("a, button")) {
-    control.setAttribute("aria-label", `${control.textContent} ${name}, since ${time.textContent}`);
+    const what = control.textContent;
+    control.setAttribute("aria-label", _("{what} {name}, since {time}", { what, ...values }));
   }
 }
 
-const nameOf = (row) => row.closest(".application")?.dataset.name ?? "the session";
+const nameOf = (row) => row.closest(".application")?.dataset.name ?? _("the session");
 
 function show(session) {
   const place = placeOf(session.grant_id);
@@ -56,7 +59,7 @@ function show(session) {
 /** A row that goes, or whose buttons do, leaves the keyboard with what comes next. */
 function passFocusOn(row) {
   if (!row.contains(document.activeElement)) return;
-  const start = row.closest(".card").querySelector(".start button");
+  const start = row.closest(".card").querySelector(".start .primary");
   (start ?? document.getElementById("content")).focus();
 }
 
@@ -101,56 +104,81 @@ function sizeOfSessions() {
   return `${within(320, innerWidth, 7680)}x${within(200, innerHeight - bar, 4320)}`;
 }
 
-function optionsOf(form) {
-  const { resolution, width, height, startup_file: file } = form.elements;
-  const chosen = file?.value ? { startup_file: file.value } : {};
-  if (!resolution?.value) return chosen;
-  const chosenSize = { custom: `${width.value}x${height.value}`, window: sizeOfSessions() };
-  return { ...chosen, resolution: chosenSize[resolution.value] ?? resolution.value };
+/** Send the form; where as many run as may, ask first what is to become of them. */
+async function begin(form, event) {
+  if (event.submitter?.classList.contains("browse")) {
+    event.preventDefault();
+    const field = form.elements.startup_file;
+    browse(form.dataset.grant, field.value, (path) => { field.value = path; field.focus(); });
+    return;
+  }
+  if (form.elements.window) form.elements.window.value = sizeOfSessions();
+  const card = form.closest(".card");
+  const rows = [...card.querySelectorAll(".session:not([data-state=failed])")];
+  if (rows.length < Number(form.dataset.most)) {
+    setTimeout(() => hold(form, true)); // after the form was read: pressed twice, it starts once
+    return;
+  }
+  event.preventDefault();
+  const choice = await choose(document.getElementById("conflict-dialog"), card.dataset.name);
+  if (choice === "open") location.assign(`/sessions/${rows.at(-1).dataset.id}`);
+  if (choice === "replace") replace(form);
 }
 
-async function begin(form) {
-  const card = form.closest(".card");
-  const controls = form.querySelector("fieldset");
-  const body = { grant_id: form.dataset.grant, options: optionsOf(form) };
-  say(card.querySelector("[role=alert]"), "");
-  controls.disabled = true;
-  try {
-    await start(card.dataset.name, body);
-  } catch (problem) {
-    say(card.querySelector("[role=alert]"), problem.message);
-  }
-  controls.disabled = false;
-  form.querySelector("button").focus();
+function replace(form) {
+  const field = document.createElement("input");
+  field.type = "hidden";
+  [field.name, field.value] = ["instead", "on"];
+  form.append(field);
+  form.submit();
 }
+
+const hold = (form, held) => { form.querySelector("fieldset").disabled = held; };
 
 function showCustom(form) {
-  const custom = form.querySelector(".custom");
-  custom.hidden = form.elements.resolution.value !== "custom";
-  for (const input of custom.querySelectorAll("input")) input.disabled = custom.hidden;
+  const isCustom = form.elements.resolution.value === "custom";
+  for (const input of form.querySelectorAll(".custom input")) input.disabled = !isCustom;
 }
 
-function filter(search) {
-  const wanted = search.value.trim().toLocaleLowerCase();
-  const matches = (card) => card.dataset.name.toLocaleLowerCase().includes(wanted);
-  for (const card of cards) card.hidden = !matches(card);
-  const count = cards.filter(matches).length;
-  const sentence = count ? `${count} of ${cards.length}` : "No application has that in its name.";
-  document.getElementById("found").textContent = wanted ? sentence : "";
+let category = document.querySelector(".chip[aria-current]")?.dataset.category ?? "";
+const search = document.getElementById("search");
+
+/** Show what fits the words and the category; each word may stand anywhere. */
+function filter() {
+  const words = (search?.value ?? "").toLocaleLowerCase().split(/\s+/).filter(Boolean);
+  const fits = (card) => (!category || card.dataset.category === category)
+    && words.every((word) => card.dataset.text.includes(word));
+  for (const card of cards) card.hidden = !fits(card);
+  const found = document.getElementById("found");
+  const count = cards.filter(fits).length;
+  const told = _("{count} of {all}", { count, all: cards.length });
+  if (!words.length && !category) found.replaceChildren();
+  else found.textContent = count ? told : _("No application fits.");
 }
 
-function listenToSearch(search) {
-  search.addEventListener("input", () => filter(search));
+function listenToSearch() {
+  search.addEventListener("input", filter);
+  search.form.addEventListener("submit", (event) => event.preventDefault());
   document.addEventListener("keydown", (event) => {
-    if (event.key !== "/" || event.target.closest("input, dialog")) return;
+    if (event.key !== "/" || event.target.closest("input, textarea, select, dialog")) return;
     event.preventDefault();
     search.focus();
   });
-  filter(search);
+}
+
+function choosesCategory(chip) {
+  chip.addEventListener("click", (event) => {
+    if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    document.querySelector(".chip[aria-current]")?.removeAttribute("aria-current");
+    chip.setAttribute("aria-current", "true");
+    category = chip.dataset.category;
+    filter();
+  });
 }
 
 for (const form of document.querySelectorAll(".start")) {
-  form.addEventListener("submit", (event) => { event.preventDefault(); begin(form); });
+  form.addEventListener("submit", (event) => begin(form, event));
   if (!form.elements.resolution) continue;
   form.elements.resolution.addEventListener("change", () => showCustom(form));
   showCustom(form); // a reload keeps what was chosen
@@ -161,9 +189,12 @@ for (const list of document.querySelectorAll(".sessions")) {
     end(event.target.closest(".session"));
   });
 }
+// A page that comes back from the browser's memory was left by a start.
+addEventListener("pageshow", () => document.querySelectorAll(".start").forEach((form) => hold(form, false)));
 document.querySelectorAll(".session").forEach(complete);
-const search = document.getElementById("search");
-if (search) listenToSearch(search);
+document.querySelectorAll(".chip").forEach(choosesCategory);
+if (search) listenToSearch();
+if (search?.value || category) filter();
 
 function hear({ by }) {
   if (by) renew(["messages"]).catch(() => {});
