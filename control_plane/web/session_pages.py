@@ -19,7 +19,7 @@ from control_plane.domain.entities import Policy, Session, State
 from control_plane.domain.ports import Plane
 from control_plane.enforcement import WARNING
 from control_plane.errors import ControlPlaneError
-from control_plane.web import api, forms, gate, render, schemas, told
+from control_plane.web import api, forms, gate, render, schemas, told, words
 from control_plane.web.forms import Field, Form
 from control_plane.web.signing_in import signed_in
 from control_plane.web.templating import render_page
@@ -30,13 +30,17 @@ EXTEND = (Field("seconds", "Seconds", "number"),)
 
 @dataclass(frozen=True, slots=True)
 class _Visit:
-    """One owner's request about one session; `policy` is its grant's, None where that is gone."""
+    """One owner's request about one session; `policy` is its grant's, None where that is gone.
+
+    `told` is the number of the last event that what is shown knows of.
+    """
 
     request: Request
     plane: Plane
     caller: Caller
     session: Session
-    policy: Policy | None = None
+    policy: Policy | None
+    told: int
 
     @property
     def longest(self) -> int:
@@ -84,8 +88,9 @@ async def _visit(request: Request) -> _Visit:
 
 
 def _found(request: Request, plane: Plane, caller: Caller) -> _Visit:
+    last = plane.events.latest()  # before the session is read: what is told meanwhile is news
     found = sessions.mine(plane, caller, request.path_params["id"])
-    return _Visit(request, plane, caller, found, _policy(plane, caller, found))
+    return _Visit(request, plane, caller, found, _policy(plane, caller, found), last)
 
 
 def _policy(plane: Plane, caller: Caller, session: Session) -> Policy | None:
@@ -105,7 +110,7 @@ def _extend(visit: _Visit, form: Form) -> None:
 def _shown(visit: _Visit, form: Form, status: int = 200) -> Response:
     plane, session = visit.plane, visit.session
     now = plane.clock()
-    left = session.ends_at - now if session.ends_at else None
+    minutes = -((now - session.ends_at) // timedelta(minutes=1)) if session.ends_at else None
     icon = f"/api/v1/applications/{session.grant_id}/icon" if visit.policy else ""
     context = {
         "session": render.session(plane, session),
@@ -116,12 +121,13 @@ def _shown(visit: _Visit, form: Form, status: int = 200) -> Response:
         "options": session.options,
         "again": json.dumps({"grant_id": session.grant_id, "options": dict(session.options)}),
         "now": now.isoformat(),
+        "told_last": visit.told,
         "patience": int(plane.site.limits.start_timeout),
         "allowed": session.policy.max_lifetime if session.policy else 0,
         "longest": visit.longest,
         "warning": int(WARNING.total_seconds()),
-        "ends_soon": left is not None and left <= WARNING,
-        "minutes": max(1, -(-left // timedelta(minutes=1))) if left else 0,
+        "minutes": minutes,
+        "left": words.left(minutes) if minutes is not None else "",
         "unread": told.unread(visit.request, [session]),
         "done": visit.request.query_params.get("done", ""),
         "form": form,

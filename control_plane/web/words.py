@@ -51,6 +51,18 @@ def lasting(seconds: int) -> str:
     return f"{seconds} s"
 
 
+def left(minutes: int) -> str:
+    """Return how long a session may run on, as time_left.js counts it down."""
+    hours, days = minutes // 60, minutes // 60 // 24
+    if days:
+        hours %= 24
+        return f"{days} d {hours} h left"
+    if hours:
+        minutes %= 60
+        return f"{hours} h {minutes} min left"
+    return f"{minutes} min left" if minutes > 1 else "Less than a minute left"
+
+
 def _home(application: ApplicationAnswer) -> list[str]:
     if not application.policy.allow_home:
         return [_NO_HOME]

@@ -51,7 +51,7 @@ export function follow(path, { hear, opened = () => {} }) {
   const open = () => {
     source = new EventSource(`/api/v1${path}`);
     source.addEventListener("open", () => { pause = 1000; opened(); });
-    source.addEventListener("state", (event) => hear(JSON.parse(event.data)));
+    source.addEventListener("state", (event) => hear(JSON.parse(event.data), Number(event.lastEventId)));
     // A browser gives up for good on an answer such as 503, so the page itself tries again.
     source.addEventListener("error", () => {
       source.close();

@@ -19,7 +19,6 @@ const THEN = { "The container runs.": _("The application gets ready…") };
 // What of the page the portal writes anew whenever something has happened.
 const PARTS = ["state", "time", "messages", "warning", "ended"];
 let leaving = false;
-let heard = false;
 let failures = 0;
 let isOld = false; // what the frame shows is of an address that is closed
 
@@ -71,13 +70,11 @@ function addStep(message, seconds) {
   steps.append(step);
 }
 
-function hear({ state, message, by, at: time }) {
+function hear({ state, message, by, at: time }, number) {
   if (leaving && state === "stopped") return; // by one's own wish: the catalogue comes next
   const seconds = (Date.parse(time) - Date.parse(page.dataset.created)) / 1000;
-  const isNews = heard || by || state !== page.dataset.state; // a stream begins with the present
-  heard = true;
   if (state === "starting" && !by) addStep(message, Math.max(0, seconds));
-  else if (isNews) look();
+  else if (number > Number(page.dataset.told)) look(); // a stream begins with what the page shows
 }
 
 let looking = Promise.resolve();
@@ -190,5 +187,5 @@ setInterval(() => {
 const count = keepTime(now);
 const unfollow = follow(`/sessions/${id}/events`, { hear });
 frame.addEventListener("load", hold);
-page.classList.add("live");
+page.classList.add("with-scripts");
 show();
