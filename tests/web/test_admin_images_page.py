@@ -21,7 +21,7 @@ from control_plane.domain.labels import IMAGE
 from control_plane.domain.ports import Plane, PullProgress
 from control_plane.domain.roles import Actor
 from control_plane.errors import ConflictError
-from control_plane.web.admin_pages.pulls import MOST_KEPT, Pulls
+from control_plane.web.admin_pages.pulls import MOST_KEPT, SHOWN, Pulls
 
 ORIGIN = {"Origin": "https://portal.test"}
 LIST = "/admin/images"
@@ -159,6 +159,8 @@ def test_only_the_last_pulls_are_remembered_and_those_under_way_always(
         until(lambda: not any(one.under_way for one in pulls.known()))
     assert len(pulls.known()) == MOST_KEPT
     assert pulls.known()[0].name == f"walk:{MOST_KEPT + 2}"
+    assert pulls.recent(plane.clock()) == pulls.known()
+    assert pulls.recent(plane.clock() + SHOWN) == []
 
 
 def test_a_process_that_ends_breaks_its_pulls_off(plane: Plane, library: SlowLibrary) -> None:

@@ -95,7 +95,7 @@ def _listed(visit: entry.Visit, form: Form) -> Response:
     found = [one for one in images.listed(visit.plane) if _is_wanted(asked, one)]
     context = {
         "list": lists.listed(asked, found, COLUMNS, _text),
-        "pulls": _pulls(visit).known(),
+        "pulls": _pulls(visit).recent(visit.plane.clock()),
         "kind": kind,
         "problems": lambda one: labels.problems(one.image),
         "longest": admin_images.LONGEST_ARCHIVE,

@@ -8,7 +8,7 @@ import logging
 import threading
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from control_plane import images
 from control_plane.domain.ports import Plane, PullProgress
@@ -18,6 +18,7 @@ from control_plane.errors import ControlPlaneError
 log = logging.getLogger(__name__)
 
 MOST_KEPT = 8
+SHOWN = timedelta(minutes=10)
 _MOST_LAYERS = 500
 _PATIENCE = 1.0
 # The engine's words: a layer is half there when it is downloaded, and whole when it is unpacked.
@@ -77,6 +78,10 @@ class Pulls:
     def known(self) -> list[Pull]:
         """Return them, the latest first."""
         return sorted(self._known.values(), key=lambda one: one.begun_at, reverse=True)
+
+    def recent(self, now: datetime) -> list[Pull]:
+        """Return those under way, and those that have ended of late."""
+        return [one for one in self.known() if not one.ended_at or one.ended_at > now - SHOWN]
 
     def begin(self, plane: Plane, actor: Actor, name: str) -> None:
         """Begin to pull; what the registry refuses at once is raised at once.
