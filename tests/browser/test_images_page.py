@@ -56,7 +56,7 @@ def test_an_image_is_pulled_and_removed_by_the_pages(open_page: Open, offered: s
         )
         expect(row(one, offered)).to_contain_text("Desktop")
     row(page, offered).get_by_role("link", name="Remove").click()
-    page.get_by_role("button", name=f"Remove {offered}").click()
+    page.get_by_role("button", name="Remove the image").click()
     page.wait_for_url(f"**{LIST}?done=removed")
     expect(row(page, offered)).to_have_count(0)
 
