@@ -51,10 +51,12 @@ from control_plane.web.admin_pages import (
     events,
     grants,
     groups,
+    images,
     sessions,
     usage,
     users,
 )
+from control_plane.web.admin_pages.pulls import Pulls
 from control_plane.web.authorise import authorise, away
 from control_plane.web.middleware import Headers, Languages
 from control_plane.web.operations import Operation
@@ -197,6 +199,10 @@ PAGES: Sequence[BaseRoute] = (
     Route("/admin/sessions/stop", sessions.stop, methods=["POST"]),
     Route("/admin/sessions/{id}", sessions.show, methods=["GET"]),
     Route("/admin/sessions/{id}", sessions.send_message, methods=["POST"]),
+    Route("/admin/images", images.listed, methods=["GET"]),
+    Route("/admin/images", images.pull, methods=["POST"]),
+    Route("/admin/images/remove", images.leaving, methods=["GET"]),
+    Route("/admin/images/remove", images.remove, methods=["POST"]),
     Route("/admin/usage", usage.listed, methods=["GET"]),
     Route("/admin/audit", audit.listed, methods=["GET"]),
     Route("/admin/announcement", announcement.show, methods=["GET"]),
@@ -228,6 +234,7 @@ def create(lifespan: Lifespan[Starlette]) -> Starlette:
     # A path with an end slash is another path: 404, not a redirect that loses a body.
     app.router.redirect_slashes = False
     app.state.asking = asyncio.Lock()
+    app.state.pulls = Pulls()
     app.state.asking_providers = asyncio.Semaphore(8)
     app.state.document = openapi.build(API)
     return app

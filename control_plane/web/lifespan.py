@@ -49,6 +49,7 @@ def of(opened: Opened, marker: Path | None = None) -> Lifespan[Starlette]:
             threading.Thread(target=_again_and_again, args=arguments, daemon=True).start()
         yield
         stopping.set()
+        await loop.run_in_executor(None, app.state.pulls.close)
         await loop.run_in_executor(None, plane.image_checks.close)
         await loop.run_in_executor(None, plane.jobs.close)
         app.state.signing_in.shutdown(wait=False, cancel_futures=True)

@@ -128,9 +128,19 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
     thread = threading.Thread(target=made.run_forever, daemon=True)
     thread.start()
     yield made
+    asyncio.run_coroutine_threadsafe(_end_tasks(), made).result(5)
     made.call_soon_threadsafe(made.stop)
     thread.join()
     made.close()
+
+
+async def _end_tasks() -> None:
+    """Cancel what goes on beside, such as the library's watch over event streams."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    if others:
+        await asyncio.wait(others, timeout=2)
 
 
 @pytest.fixture

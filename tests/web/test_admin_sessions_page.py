@@ -219,7 +219,7 @@ def test_one_administrator_sees_what_another_stops_within_two_seconds(
     expect(row).to_be_visible(timeout=WITHIN_TWO_SECONDS)
     one.goto(f"{LIST}/{session.id}")
     one.get_by_role("link", name="Stop it…").click()
-    one.get_by_role("button", name="Stop it").click()
+    one.get_by_role("button", name="Stop the session").click()
     expect(row).to_be_hidden(timeout=WITHIN_TWO_SECONDS)
     expect(one.get_by_text("What you chose is being stopped.")).to_be_visible()
     for page in (one, other):
