@@ -16,7 +16,7 @@ def test_figures_are_the_machines_own(place: Place) -> None:
     assert 0.0 <= figures.busy <= 1.0
     assert 0 < figures.memory.used < figures.memory.whole
     (disk,) = figures.disks  # the engine's place is not known before the first look
-    assert disk.name == "Data of the portal"
+    assert disk.what == "data"
     assert 0 < disk.used <= disk.whole
 
 

@@ -53,8 +53,8 @@ def busy(plane: Plane) -> Plane:
     """A portal on which something runs, and not all is well."""
     for number, state in enumerate(("ready", "ready", "starting", "failed")):
         plane.records.add_session(session(number, State(state), plane.clock()))
-    filled = Fill("Memory", 6 * GIB, 8 * GIB)
-    disks = (Fill("Data of the portal", 95 * GIB, 100 * GIB),)
+    filled = Fill("memory", 6 * GIB, 8 * GIB)
+    disks = (Fill("data", 95 * GIB, 100 * GIB),)
     notice = Notice("images", "failed", f"The image {HOSTILE} lacks.", f"docker pull {HOSTILE}")
     at = plane.clock() - timedelta(seconds=9)
     seen = Seen(Examined(at, (notice,), (14, 23 * GIB)), Figures(8, 0.371, filled, disks))
