@@ -52,7 +52,7 @@ class Watch:
         except (OSError, KeyError, ValueError):
             return None
         whole, left = memory["MemTotal"], memory["MemAvailable"]
-        filled = Fill("Memory", whole - left, whole)
+        filled = Fill("memory", whole - left, whole)
         return Figures(os.cpu_count() or 1, busy, filled, disks)
 
     def examined(self) -> Examined:
@@ -91,15 +91,12 @@ class Watch:
             return min(1.0, max(0.0, self._busy))
 
     def _disks(self) -> Iterator[Fill]:
-        places = {"Data of the portal": self._settings.state_directory}
+        data = machine.room(self._settings.state_directory)
+        yield Fill("data", data.whole - data.free, data.whole)
         if self._engines_root:
-            places["Images and containers"] = self._engines_root
-        seen: set[int] = set()
-        for name, path in places.items():
-            room = machine.room(path)
-            if room.device not in seen:
-                seen.add(room.device)
-                yield Fill(name, room.whole - room.free, room.whole)
+            images = machine.room(self._engines_root)
+            if images.device != data.device:
+                yield Fill("images", images.whole - images.free, images.whole)
 
 
 def _notices(one: Installation) -> Iterator[Notice]:

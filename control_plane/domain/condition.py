@@ -10,9 +10,9 @@ from typing import Literal, Protocol
 
 @dataclass(frozen=True, slots=True)
 class Fill:
-    """How much of something is taken, in bytes."""
+    """How much of something is taken, in bytes: memory, or the disk of the portal or the engine."""
 
-    name: str
+    what: Literal["memory", "data", "images"]
     used: int
     whole: int
 
