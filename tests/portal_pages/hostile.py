@@ -4,13 +4,13 @@ Invariant: every field that somebody can set holds every kind of it, in what the
 users, groups, applications, images, grants, sessions, tokens, the ledger and the audit log.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from adapters.fakes_engine import FakeEngine
 
-from control_plane import administration, auth
+from control_plane import administration, auth, messages
 from control_plane.domain.access import Caller
 from control_plane.domain.entities import (
     SCOPES,
@@ -30,6 +30,7 @@ from control_plane.domain.entities import (
 )
 from control_plane.domain.face import Face, FooterLink
 from control_plane.domain.labels import IMAGE
+from control_plane.domain.policy import effective
 from control_plane.domain.ports import Plane
 from control_plane.domain.roles import Actor
 
@@ -61,28 +62,30 @@ FACE = Face(
 class Examples:
     """The ids of what was made, for addresses; of each of the cast a grant that can be started."""
 
-    application: str
+    applications: Sequence[str]
     grants: Mapping[str, str]
+    barred: str
     sessions: Mapping[tuple[str, State], str]
     tokens: Mapping[str, str]
 
 
 def password(name: str) -> str:
     """Return what somebody of the cast signs in with."""
-    return f"{name[:20]}'s long password"
+    return f"{name[:20]}'s password"
 
 
 def fill(plane: Plane, engine: FakeEngine) -> Examples:
     """Make the people and all that they have written."""
     _people(plane)
     applications = _applications(plane, engine)
-    grants = _grants(plane, applications)
+    grants, barred = _grants(plane, applications)
     _ledger(plane)
     tokens = _tokens(plane)
     administration.announce(
         plane.books, Actor(ADMIN), Announcement(ALL[:1000], NOW + timedelta(days=3))
     )
-    return Examples(applications[0].id, grants, _sessions(plane, grants), tokens)
+    shown = [applications[number].id for number in (0, 1, -1, -2)]
+    return Examples(shown, grants, barred, _sessions(plane, grants), tokens)
 
 
 def _people(plane: Plane) -> None:
@@ -142,7 +145,7 @@ def _image(name: str, text: str) -> Image:
     return Image(f"sha256:{name}", name, named | {text: text}, 3_000_000_000, NOW)
 
 
-def _grants(plane: Plane, applications: list[Application]) -> Mapping[str, str]:
+def _grants(plane: Plane, applications: list[Application]) -> tuple[Mapping[str, str], str]:
     rich = Policy(
         allow_home=True,
         allow_startup_data=True,
@@ -161,25 +164,28 @@ def _grants(plane: Plane, applications: list[Application]) -> Mapping[str, str]:
     for name in NAMES:
         for grantee in (Grantee("user", name), Grantee("group", name)):
             plane.accounting.add_grant(grantee, applications[0].id, barred)
-    plane.accounting.add_grant(Grantee("everyone"), applications[1].id, barred)
-    return made
+    everyones = plane.accounting.add_grant(Grantee("everyone"), applications[1].id, barred)
+    return made, everyones.id
 
 
 def _sessions(plane: Plane, grants: Mapping[str, str]) -> Mapping[tuple[str, State], str]:
     found: dict[tuple[str, State], str] = {}
+    policy = effective(Policy(allow_home=True), plane.site.limits)
     owners = (SCIENTIST, ADMIN, *NAMES)
     for number, owner in enumerate(owners):
         for state in State:
             grant = grants.get(owner, grants[SCIENTIST])
-            one = _session(f"{number:030x}{len(found) % 5:02x}", owner, grant, state)
+            one = _session(f"{number:030x}{len(found) % 5:02x}", owner, grant, state, policy)
             plane.records.add_session(one)
             if one.living or one.state is State.FAILED:
                 plane.access.put(one)
+            if one.living:
+                messages.send(plane, Actor(ADMIN), one, ALL[:500])
             found[owner, state] = one.id
     return found
 
 
-def _session(id_: str, owner: str, grant: str, state: State) -> Session:
+def _session(id_: str, owner: str, grant: str, state: State, policy: Policy) -> Session:
     ended = state in (State.STOPPED, State.FAILED)
     return Session(
         id=id_,
@@ -200,7 +206,7 @@ def _session(id_: str, owner: str, grant: str, state: State) -> Session:
         ended_at=NOW if ended else None,
         ends_because=ALL[:255] if ended else "",
         failure=Failure("ended", ALL, ALL * 3) if state is State.FAILED else None,
-        policy=Policy(),
+        policy=policy,
     )
 
 
