@@ -35,6 +35,15 @@ _KEPT_SENTENCES = 2048
 _spoken = ContextVar("spoken", default=SOURCE)
 
 
+class Translations(gettext.GNUTranslations):
+    """A catalogue in which a sentence that has a plural too is found without a number."""
+
+    def gettext(self, message: str) -> str:
+        """Return a sentence in the language, or as it is."""
+        found = super().gettext(message)
+        return self.ngettext(message, message, 1) if found == message else found
+
+
 @dataclass(frozen=True)
 class Language:
     """One language: its tag, its own name, its catalogue, and what of it the scripts say."""
@@ -161,7 +170,7 @@ def _read(tag: str, file: Traversable) -> Language:
     said = [one for one in catalogue if one.id and isinstance(one.id, str) and one.string]
     keys = frozenset(str(one.id) for one in said)
     words = {str(one.id): str(one.string) for one in said if _is_of_scripts(one)}
-    return Language(tag, gettext.GNUTranslations(compiled), keys, words)
+    return Language(tag, Translations(compiled), keys, words)
 
 
 def _is_of_scripts(message: Message) -> bool:
