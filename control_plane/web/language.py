@@ -7,7 +7,7 @@ catalogue's keys are the sentences themselves, with `{name}` where a value stand
 import gettext
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import cache, cached_property, lru_cache
@@ -89,14 +89,14 @@ class Language:
         return sentences.said(text, self._known)
 
     @cached_property
-    def _patterns(self) -> Sequence[sentences.Pattern]:
+    def _patterns(self) -> sentences.Patterns:
         return sentences.patterns(self.keys)
 
     def _known(self, text: str) -> str | None:
         """Return one sentence in the language; None when the catalogue does not have it."""
         if text in self.keys:
             return self.catalogue.gettext(text)
-        found = ((one.key, one.values(text)) for one in self._patterns)
+        found = ((one.key, one.values(text)) for one in self._patterns.like(text))
         for key, values in found:
             if values is not None:
                 told = {name: self.value(value) for name, value in values.items()}
