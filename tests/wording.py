@@ -46,7 +46,7 @@ _PROSE = re.compile(r"\w[\w})\]'\"`]*[.,:;]? [\w{(\[`'\"]")
 _LITTLE = re.compile(r"[^a-z]*(?:[a-z][^a-z]*){0,3}")  # of letters
 _CODE = re.compile(
     r"[A-Z]{4,} |[\n#/'<]|control-plane |Cache-Control"
-    r"|.*(?:\\|</|%s|; \w+=|\w\[str|=\"|\n$|`Accept`|max-age|Accept-|-src |:root)",
+    r"|.*(?:\\|</|%s|; \w+=|\w\[str|=\"|\n$|`Accept`|max-age|private, |Accept-|-src |:root)",
     re.DOTALL,
 )
 _LABEL = re.compile(r"[A-Z][a-z]+(?:[ -]\w+)*…?")

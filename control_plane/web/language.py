@@ -7,7 +7,7 @@ catalogue's keys are the sentences themselves, with `{name}` where a value stand
 import gettext
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import cache, cached_property, lru_cache
@@ -33,6 +33,15 @@ _WISH = re.compile(r"\s*([A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*)\s*(?:;\s*q=([01](?
 _MOST_WISHES = 20
 _KEPT_SENTENCES = 2048
 _spoken = ContextVar("spoken", default=SOURCE)
+
+
+class Translations(gettext.GNUTranslations):
+    """A catalogue in which a sentence that has a plural too is found without a number."""
+
+    def gettext(self, message: str) -> str:
+        """Return a sentence in the language, or as it is."""
+        found = super().gettext(message)
+        return self.ngettext(message, message, 1) if found == message else found
 
 
 @dataclass(frozen=True)
@@ -80,14 +89,14 @@ class Language:
         return sentences.said(text, self._known)
 
     @cached_property
-    def _patterns(self) -> Sequence[sentences.Pattern]:
+    def _patterns(self) -> sentences.Patterns:
         return sentences.patterns(self.keys)
 
     def _known(self, text: str) -> str | None:
         """Return one sentence in the language; None when the catalogue does not have it."""
         if text in self.keys:
             return self.catalogue.gettext(text)
-        found = ((one.key, one.values(text)) for one in self._patterns)
+        found = ((one.key, one.values(text)) for one in self._patterns.like(text))
         for key, values in found:
             if values is not None:
                 told = {name: self.value(value) for name, value in values.items()}
@@ -161,7 +170,7 @@ def _read(tag: str, file: Traversable) -> Language:
     said = [one for one in catalogue if one.id and isinstance(one.id, str) and one.string]
     keys = frozenset(str(one.id) for one in said)
     words = {str(one.id): str(one.string) for one in said if _is_of_scripts(one)}
-    return Language(tag, gettext.GNUTranslations(compiled), keys, words)
+    return Language(tag, Translations(compiled), keys, words)
 
 
 def _is_of_scripts(message: Message) -> bool:

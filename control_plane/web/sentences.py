@@ -11,6 +11,7 @@ from dataclasses import dataclass
 GAP = re.compile(r"\{(\w+)\}")
 _END = re.compile(r"(?<=[.!?…]) (?=\S)")
 _MOST = 12
+_BEGINNING = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +39,30 @@ class Pattern:
         return dict(zip(self.names, [*found, text[at:end]], strict=True)) if at < end else None
 
 
-def patterns(keys: Iterable[str]) -> Sequence[Pattern]:
-    """Return those of the sentences that have gaps; which say most come first."""
+@dataclass(frozen=True, slots=True)
+class Patterns:
+    """Sentences with gaps, those that say most first, by how they begin."""
+
+    by_beginning: Mapping[str, Sequence[Pattern]]
+
+    def like(self, text: str) -> Sequence[Pattern]:
+        """Return those that may have made a text."""
+        return self.by_beginning.get(text[:_BEGINNING], self.by_beginning[""])
+
+
+def patterns(keys: Iterable[str]) -> Patterns:
+    """Return those of the sentences that have gaps."""
     split = [(key, GAP.split(key)) for key in keys if GAP.search(key)]
     made = [Pattern(key, parts[1::2], parts[::2]) for key, parts in split]
-    return sorted(made, key=lambda one: -sum(map(len, one.texts)))
+    made.sort(key=lambda one: (-sum(map(len, one.texts)), one.key))
+    begin = {one.key: one.texts[0][:_BEGINNING] for one in made}
+    any_ = {key for key, beginning in begin.items() if len(beginning) < _BEGINNING}
+    return Patterns(
+        {
+            beginning: [one for one in made if one.key in any_ or begin[one.key] == beginning]
+            for beginning in {"", *begin.values()}
+        }
+    )
 
 
 def filled(template: str, values: Mapping[str, str]) -> str:
