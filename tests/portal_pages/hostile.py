@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from adapters.fakes_engine import FakeEngine
 
-from control_plane import administration, auth
+from control_plane import administration, auth, messages
 from control_plane.domain.access import Caller
 from control_plane.domain.entities import (
     SCOPES,
@@ -30,6 +30,7 @@ from control_plane.domain.entities import (
 )
 from control_plane.domain.face import Face, FooterLink
 from control_plane.domain.labels import IMAGE
+from control_plane.domain.policy import effective
 from control_plane.domain.ports import Plane
 from control_plane.domain.roles import Actor
 
@@ -69,7 +70,7 @@ class Examples:
 
 def password(name: str) -> str:
     """Return what somebody of the cast signs in with."""
-    return f"{name[:20]}'s long password"
+    return f"{name[:20]}'s password"
 
 
 def fill(plane: Plane, engine: FakeEngine) -> Examples:
@@ -167,19 +168,22 @@ def _grants(plane: Plane, applications: list[Application]) -> Mapping[str, str]:
 
 def _sessions(plane: Plane, grants: Mapping[str, str]) -> Mapping[tuple[str, State], str]:
     found: dict[tuple[str, State], str] = {}
+    policy = effective(Policy(allow_home=True), plane.site.limits)
     owners = (SCIENTIST, ADMIN, *NAMES)
     for number, owner in enumerate(owners):
         for state in State:
             grant = grants.get(owner, grants[SCIENTIST])
-            one = _session(f"{number:030x}{len(found) % 5:02x}", owner, grant, state)
+            one = _session(f"{number:030x}{len(found) % 5:02x}", owner, grant, state, policy)
             plane.records.add_session(one)
             if one.living or one.state is State.FAILED:
                 plane.access.put(one)
+            if one.living:
+                messages.send(plane, Actor(ADMIN), one, ALL[:500])
             found[owner, state] = one.id
     return found
 
 
-def _session(id_: str, owner: str, grant: str, state: State) -> Session:
+def _session(id_: str, owner: str, grant: str, state: State, policy: Policy) -> Session:
     ended = state in (State.STOPPED, State.FAILED)
     return Session(
         id=id_,
@@ -200,7 +204,7 @@ def _session(id_: str, owner: str, grant: str, state: State) -> Session:
         ended_at=NOW if ended else None,
         ends_because=ALL[:255] if ended else "",
         failure=Failure("ended", ALL, ALL * 3) if state is State.FAILED else None,
-        policy=Policy(),
+        policy=policy,
     )
 
 

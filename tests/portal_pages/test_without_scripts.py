@@ -1,0 +1,44 @@
+"""The main ways in a browser that runs no scripts: every act is a form."""
+
+from playwright.sync_api import Locator, Page, expect
+from portal_pages import hostile
+from portal_pages.conftest import People, sign_in
+
+
+def card(page: Page, name: str) -> Locator:
+    return page.locator(f".application[data-name='{name}']")
+
+
+def test_an_application_is_started_entered_and_stopped(people: People) -> None:
+    page = people.page(scripts=False)
+    sign_in(page, "alice")
+    card(page, "Hello").get_by_role("button", name="Start").click()
+    page.wait_for_url("**/sessions/*")
+    application = page.frame_locator("#application").get_by_role("heading", name="An application")
+    page.reload()  # as the page does itself while it starts
+    expect(application).to_be_visible()
+    page.goto("/")
+    card(page, "Hello").get_by_role("button", name="Stop Hello").click()
+    page.get_by_role("button", name="Stop it").click()
+    page.wait_for_url("/?done=stopped")
+    expect(page.locator(".session")).to_have_count(0)
+
+
+def test_a_user_and_a_group_are_made_and_removed(people: People) -> None:
+    page = people.page(scripts=False)
+    sign_in(page, hostile.ADMIN)
+    page.get_by_role("link", name="Administration").click()
+    page.get_by_role("link", name="Users").first.click()
+    page.get_by_role("link", name="New user").click()
+    page.get_by_label("Name").fill("noscript")
+    page.get_by_label("Password").fill("short")
+    page.get_by_role("button", name="Create the user").click()
+    expect(page.locator("[aria-invalid]")).to_have_count(1)
+    expect(page.get_by_label("Name")).to_have_value("noscript")
+    page.get_by_label("Password").fill(hostile.password("noscript"))
+    page.get_by_role("button", name="Create the user").click()
+    page.wait_for_url("**/admin/users/noscript?done=created")
+    sign_in(people.page(scripts=False), "noscript")
+    page.goto("/admin/users/noscript/remove")
+    page.get_by_role("button", name="Remove").click()
+    page.wait_for_url("**/admin/users?done=removed")
