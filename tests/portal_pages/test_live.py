@@ -12,9 +12,9 @@ from control_plane import lifecycle, sessions
 SOON = 2000  # ms
 
 
-def rows(page: Page) -> Locator:
-    """Return what runs of hers, as her catalogue shows it."""
-    return page.locator(".application[data-name='Hello'] .session")
+def row(page: Page, session: str) -> Locator:
+    """Return a session as its owner's catalogue shows it."""
+    return page.locator(f".session[data-id='{session}']")
 
 
 def state_of(page: Page, session: str) -> Locator:
@@ -47,14 +47,17 @@ def session(site: Site, catalogue: Page) -> Iterator[str]:
     expect(page.locator("body")).to_have_attribute("data-state", "ready")
     found = str(page.locator("body").get_attribute("data-id"))
     yield found
-    if left := site.plane.access.sessions.get(found):
+    left = site.plane.access.sessions.get(found)
+    if left and left.living:
         sessions.ask_to_stop(site.plane, left, "the test is over").result(10)
+    elif left:
+        sessions.dismiss(site.plane, left)
 
 
 def test_a_start_in_a_second_tab_is_seen(
     catalogue: Page, administrator: Page, session: str
 ) -> None:
-    expect(rows(catalogue)).to_have_attribute("data-id", session, timeout=SOON)
+    expect(row(catalogue, session)).to_have_attribute("data-state", "ready", timeout=SOON)
     expect(state_of(administrator, session)).to_have_text("Ready", timeout=SOON)
 
 
@@ -65,8 +68,8 @@ def test_a_container_that_dies_is_seen(
     container = site.plane.access.sessions[session].container_id
     site.engine.end(container, 1)
     lifecycle.container_ended(site.plane, container)
-    expect(rows(catalogue)).to_have_count(0, timeout=SOON)
-    expect(state_of(administrator, session)).to_have_count(0, timeout=SOON)
+    expect(row(catalogue, session)).to_have_attribute("data-state", "failed", timeout=SOON)
+    expect(state_of(administrator, session)).to_have_text("Failed", timeout=SOON)
     ended = catalogue.context.pages[-1]
     expect(ended.locator("#ended-title")).to_be_visible(timeout=SOON)
 
@@ -75,7 +78,7 @@ def test_an_administrators_stop_is_seen(catalogue: Page, administrator: Page, se
     administrator.locator(f"[data-key='{session}'] input").check()
     administrator.get_by_role("button", name="Stop the chosen ones").click()
     administrator.get_by_role("button", name="Stop").last.click()
-    expect(rows(catalogue)).to_have_count(0, timeout=SOON)
+    expect(row(catalogue, session)).to_have_count(0, timeout=SOON)
 
 
 def test_a_message_of_an_administrator_is_read_at_once(
