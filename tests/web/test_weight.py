@@ -37,7 +37,7 @@ def alice(plane: Plane, engine: FakeEngine) -> Iterator[TestClient]:
     """A browser of somebody who may start a hundred applications."""
     for number in range(APPLICATIONS):
         one = _application(number)
-        labels = hello().labels | {f"{IMAGE}contract": "1", f"{IMAGE}type": "vncapp"} | DESKTOP
+        labels = {**hello().labels, f"{IMAGE}type": "vncapp", **DESKTOP}
         engine.known[one.image] = replace(
             hello(), id=f"sha256:{number}", name=one.image, labels=labels
         )

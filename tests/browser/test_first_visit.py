@@ -1,0 +1,44 @@
+"""The first visit of a scientist and of an administrator: by clicks, without the manual."""
+
+from collections.abc import Callable
+from contextlib import suppress
+
+from playwright.sync_api import Error, Page, expect
+from portal import RunningPortal
+
+from control_plane.trial.places import CLONE
+
+PICTURES = CLONE / "var" / "pictures"
+PLOT = "import matplotlib.pyplot as plt; plt.plot([1, 4, 9, 16]); plt.show()"
+Open = Callable[..., Page]
+
+
+def test_from_the_sign_in_page_to_a_plot_in_jupyterlab(
+    open_page: Open, portal: RunningPortal
+) -> None:
+    page = open_page()
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.goto("/")
+    page.get_by_label("Name").fill("alice")
+    page.get_by_label("Password").fill(portal.password("alice"))
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Start JupyterLab").click()
+    frame = page.frame_locator("#application")
+    notebook = frame.locator(".jp-LauncherCard[data-category='Notebook']").first
+    for _ in range(3):  # the browser drops parts of the page when a container comes or goes
+        with suppress(Error):
+            notebook.wait_for(timeout=20_000)
+            break
+        page.reload()
+    notebook.click()
+    expect(frame.get_by_text("Python 3 (ipykernel) | Idle")).to_be_visible(timeout=60_000)
+    frame.locator(".jp-CodeCell .cm-content").first.click(timeout=60_000)
+    page.keyboard.insert_text(PLOT)
+    page.keyboard.press("Shift+Enter")
+    drawn = frame.locator(".jp-OutputArea-output img").first
+    expect(drawn).to_be_visible(timeout=60_000)
+    page.screenshot(path=PICTURES / "first-visit-plot.png")
+    page.get_by_role("button", name="Stop", exact=True).click()
+    page.get_by_role("button", name="Stop it").click()
+    page.wait_for_url("/*")
+    expect(page.locator(".session")).to_have_count(0)
