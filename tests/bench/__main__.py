@@ -11,7 +11,7 @@ import click
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from bench import accounting, desktops, memory, passing, provisioning, starts
+from bench import accounting, desktops, memory, pages, passing, provisioning, starts
 from bench.figures import Figure
 
 from control_plane.trial import engine
@@ -48,6 +48,9 @@ FIGURES: dict[str, Callable[[int], Sequence[Figure]]] = {
     "requests": passing.requests,
     "frames": passing.frames,
     "catalogue": accounting.catalogue,
+    "first paint": pages.first_paint,
+    "weight": pages.weight,
+    "shifts": pages.shifts,
     "apply": accounting.declaration,
     "memory": memory.of_a_full_house,
     "site.yml": provisioning.of_a_host,

@@ -21,6 +21,7 @@ NO_PAGES = frozenset(
         "/internal/authorise",
         "/internal/away",
         "/admin/events",
+        "/admin/applications/{id}/icon",
         "/face/{file}",  # the site's own logo and colours
         "/applications/{grant_id}/start",  # leads back to the catalogue
     }
@@ -39,6 +40,7 @@ def routes() -> list[str]:
 
 def examples(made: Examples, visitor: str = SCIENTIST) -> Mapping[str, Sequence[str]]:
     """Return the addresses to look at, by route; sessions are the visitor's own."""
+    some = made.applications
     own = {state: made.sessions[visitor, state] for state in State}
     return {
         "/": ("/",),
@@ -55,11 +57,20 @@ def examples(made: Examples, visitor: str = SCIENTIST) -> Mapping[str, Sequence[
         "/admin/users": ("/admin/users", f"/admin/users?q={SOUGHT}", "/admin/users?sort=-name"),
         "/admin/users/new": ("/admin/users/new",),
         "/admin/users/{id}": (f"/admin/users/{SCIENTIST}", f"/admin/users/{STRANGE}"),
+        "/admin/users/{id}/disable": (f"/admin/users/{SCIENTIST}/disable",),
         "/admin/users/{id}/remove": (f"/admin/users/{SCIENTIST}/remove",),
         "/admin/groups": ("/admin/groups",),
         "/admin/groups/new": ("/admin/groups/new",),
         "/admin/groups/{id}": (f"/admin/groups/{STRANGE}",),
         "/admin/groups/{id}/remove": (f"/admin/groups/{STRANGE}/remove",),
+        "/admin/applications": ("/admin/applications", f"/admin/applications?q={SOUGHT}"),
+        "/admin/applications/new": ("/admin/applications/new",),
+        "/admin/applications/{id}": tuple(f"/admin/applications/{one}" for one in some),
+        "/admin/applications/{id}/remove": (f"/admin/applications/{some[0]}/remove",),
+        "/admin/grants": ("/admin/grants", f"/admin/grants?user={STRANGE}"),
+        "/admin/grants/new": ("/admin/grants/new", f"/admin/grants/new?users={STRANGE}"),
+        "/admin/grants/revoke": (f"/admin/grants/revoke?id={made.barred}",),
+        "/admin/grants/{id}": (f"/admin/grants/{made.barred}",),
         "/admin/sessions": ("/admin/sessions", f"/admin/sessions?q={SOUGHT}"),
         "/admin/sessions/stop": (f"/admin/sessions/stop?id={own[State.READY]}",),
         "/admin/sessions/{id}": tuple(f"/admin/sessions/{one}" for one in own.values()),

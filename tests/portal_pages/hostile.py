@@ -4,7 +4,7 @@ Invariant: every field that somebody can set holds every kind of it, in what the
 users, groups, applications, images, grants, sessions, tokens, the ledger and the audit log.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -62,8 +62,9 @@ FACE = Face(
 class Examples:
     """The ids of what was made, for addresses; of each of the cast a grant that can be started."""
 
-    application: str
+    applications: Sequence[str]
     grants: Mapping[str, str]
+    barred: str
     sessions: Mapping[tuple[str, State], str]
     tokens: Mapping[str, str]
 
@@ -77,13 +78,14 @@ def fill(plane: Plane, engine: FakeEngine) -> Examples:
     """Make the people and all that they have written."""
     _people(plane)
     applications = _applications(plane, engine)
-    grants = _grants(plane, applications)
+    grants, barred = _grants(plane, applications)
     _ledger(plane)
     tokens = _tokens(plane)
     administration.announce(
         plane.books, Actor(ADMIN), Announcement(ALL[:1000], NOW + timedelta(days=3))
     )
-    return Examples(applications[0].id, grants, _sessions(plane, grants), tokens)
+    shown = [applications[number].id for number in (0, 1, -1, -2)]
+    return Examples(shown, grants, barred, _sessions(plane, grants), tokens)
 
 
 def _people(plane: Plane) -> None:
@@ -143,7 +145,7 @@ def _image(name: str, text: str) -> Image:
     return Image(f"sha256:{name}", name, named | {text: text}, 3_000_000_000, NOW)
 
 
-def _grants(plane: Plane, applications: list[Application]) -> Mapping[str, str]:
+def _grants(plane: Plane, applications: list[Application]) -> tuple[Mapping[str, str], str]:
     rich = Policy(
         allow_home=True,
         allow_startup_data=True,
@@ -162,8 +164,8 @@ def _grants(plane: Plane, applications: list[Application]) -> Mapping[str, str]:
     for name in NAMES:
         for grantee in (Grantee("user", name), Grantee("group", name)):
             plane.accounting.add_grant(grantee, applications[0].id, barred)
-    plane.accounting.add_grant(Grantee("everyone"), applications[1].id, barred)
-    return made
+    everyones = plane.accounting.add_grant(Grantee("everyone"), applications[1].id, barred)
+    return made, everyones.id
 
 
 def _sessions(plane: Plane, grants: Mapping[str, str]) -> Mapping[tuple[str, State], str]:
