@@ -1,8 +1,10 @@
 """The main ways in a browser that runs no scripts: every act is a form."""
 
+import re
+
 from playwright.sync_api import Locator, Page, expect
 from portal_pages import hostile
-from portal_pages.conftest import People, sign_in
+from portal_pages.conftest import People, Site, sign_in
 
 
 def card(page: Page, name: str) -> Locator:
@@ -42,3 +44,19 @@ def test_a_user_and_a_group_are_made_and_removed(people: People) -> None:
     page.goto("/admin/users/noscript/remove")
     page.get_by_role("button", name="Remove").click()
     page.wait_for_url("**/admin/users?done=removed")
+
+
+def test_an_application_is_made_and_granted(people: People, site: Site) -> None:
+    page = people.page(hostile.ADMIN, scripts=False)
+    page.goto("/admin/applications/new")
+    page.get_by_role("textbox", name="Or another image").fill("lab/without-scripts:1")
+    page.get_by_role("textbox", name=re.compile("^Name")).fill("Without scripts")
+    page.get_by_role("button", name="Create the application").click()
+    page.wait_for_url("**/admin/applications/*?done=created")
+    page.goto("/admin/grants/new")
+    page.get_by_label("Without scripts").check()
+    page.get_by_label("charlie", exact=True).check()
+    page.get_by_role("button", name="Grant", exact=True).click()
+    page.wait_for_url("**/admin/grants*done=*")
+    (grant,) = site.plane.accounting.grants_of("charlie")
+    assert grant.application.image == "lab/without-scripts:1"
