@@ -72,7 +72,7 @@ def test_an_administrator_makes_a_user_an_application_and_a_grant(
     page.get_by_role("textbox", name=re.compile("^Name")).fill("First plot")
     page.get_by_role("button", name="Create the application").click()
     page.get_by_role("link", name="Grant it").click()
-    page.get_by_label(newcomer).check()
+    page.get_by_label("Users").fill(newcomer)
     page.get_by_role("button", name="Grant", exact=True).click()
     page.get_by_role("button", name="Sign out").click()
     theirs = open_page(newcomer)

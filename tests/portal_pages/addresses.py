@@ -68,7 +68,7 @@ def examples(made: Examples, visitor: str = SCIENTIST) -> Mapping[str, Sequence[
         "/admin/applications/{id}": tuple(f"/admin/applications/{one}" for one in some),
         "/admin/applications/{id}/remove": (f"/admin/applications/{some[0]}/remove",),
         "/admin/grants": ("/admin/grants", f"/admin/grants?user={STRANGE}"),
-        "/admin/grants/new": ("/admin/grants/new", f"/admin/grants/new?users={STRANGE}"),
+        "/admin/grants/new": ("/admin/grants/new", f"/admin/grants/new?user={STRANGE}"),
         "/admin/grants/revoke": (f"/admin/grants/revoke?id={made.barred}",),
         "/admin/grants/{id}": (f"/admin/grants/{made.barred}",),
         "/admin/sessions": ("/admin/sessions", f"/admin/sessions?q={SOUGHT}"),
