@@ -3,12 +3,15 @@
 import html
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from served import portal_of
 from starlette.testclient import TestClient
 
+from control_plane.adapters.accounting_csv import COLUMNS, csv_accounting
 from control_plane.domain.entities import Group, SignIn, User
 from control_plane.domain.ports import Plane
 
@@ -189,6 +192,27 @@ def test_everyone_is_told_something_until_it_is_taken_back(admin: TestClient) ->
 def ticked(page: str, name: str) -> list[str]:
     """Return the boxes of that name that are ticked."""
     return re.findall(rf'type="checkbox" name="{name}" value="([^"]*)" checked', page)
+
+
+def test_on_a_store_that_is_only_read_the_pages_say_so_and_offer_nothing(
+    plane: Plane, tmp_path: Path
+) -> None:
+    file = tmp_path / "accounting.csv"
+    file.write_text(f"{','.join(COLUMNS)}\nadmin,hello,,1,1,0,,,,0\n")
+    accounting = csv_accounting(file, lambda _: 71000, lambda _: False)
+    plane.records.set_password("admin", plane.passwords.hash("admin's password"))
+    on_file = portal_of(replace(plane, accounting=accounting))
+    with TestClient(on_file, base_url="https://portal.test", follow_redirects=False) as client:
+        form = {"name": "admin", "password": "admin's password", "next": "/"}
+        assert client.post("/login", data=form, headers=ORIGIN).status_code == 303
+        for path in ("users", "users/new", "users/admin", "groups", "groups/new"):
+            page = client.get(f"/admin/{path}").text.partition("<main")[2]
+            assert "are kept in a place that is only read here" in page, path
+            assert re.findall(r'href="[^"]*/new|class="button (?:primary|danger)', page) == [], path
+        form = {"name": "yan", "kind": "virtual", "password": "", "groups": ""}
+        refused = client.post("/admin/users/new", data=form, headers=ORIGIN)
+        assert refused.status_code == 422
+    assert [one.name for one in accounting.users()] == ["admin"]
 
 
 def changed(page: str, **fields: str) -> dict[str, str]:
