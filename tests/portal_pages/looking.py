@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
+from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import ConsoleMessage, Dialog, Page, Request
 
 from control_plane.trial.places import CLONE
@@ -17,8 +18,9 @@ VIOLATIONS = """window.violated = [];
 document.addEventListener("securitypolicyviolation", (event) =>
     window.violated.push(`against the policy: ${event.violatedDirective} ${event.blockedURI}`));"""
 TAGS = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa")
-# What a theme changes; all else in a page is the same in each.
+# What a theme changes, and what a width does; all else in a page is the same in each.
 OF_A_THEME = ("color-contrast",)
+OF_A_WIDTH = ("target-size", "scrollable-region-focusable", "color-contrast")
 AXE = """async (only) => {
     const found = await axe.run(document, { runOnly: only, resultTypes: ["violations"],
         iframes: false });
@@ -63,6 +65,10 @@ class Look:
     def check(self, name: str) -> None:
         """Run one of the checks of checks.js."""
         self.complain(self.page.evaluate(f"window.checks.{name}()"))
+
+    def load_axe(self) -> None:
+        """Have axe on the page; the policy does not bind what is evaluated."""
+        self.page.evaluate(AXE_SCRIPT)
 
     def axe(self, rules: Sequence[str] = ()) -> None:
         """Ask axe: by all rules of WCAG 2.2 AA, or by these."""

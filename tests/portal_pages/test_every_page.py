@@ -5,48 +5,67 @@ A picture of each page in both themes, on a phone and on a desk, is left in var/
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import pytest
-from axe_playwright_python.base import AXE_SCRIPT
 from portal_pages import addresses, hostile
 from portal_pages.conftest import People, Site
-from portal_pages.looking import OF_A_THEME, Look, Theme
+from portal_pages.looking import OF_A_THEME, OF_A_WIDTH, Look, Theme
 from served import portal_of
 from starlette.testclient import TestClient
 
 PHONE, DESK, WALL = 360, 1440, 3840
-LOOKS: Sequence[tuple[Theme, int]] = (
-    ("light", DESK),
-    ("dark", DESK),
-    ("light", PHONE),
-    ("dark", PHONE),
+# What axe is asked in each: all once, then what a width or a theme can change.
+LOOKS: Sequence[tuple[Theme, int, Sequence[str]]] = (
+    ("light", DESK, ()),
+    ("light", PHONE, OF_A_WIDTH),
+    ("dark", PHONE, OF_A_THEME),
+    ("dark", DESK, OF_A_THEME),
 )
-# Who looks at what; everyone else is led to the sign-in page, or refused.
-ROLES = {"guest": "", "scientist": hostile.SCIENTIST, "administrator": hostile.ADMIN}
 MISSING = 404
 
 
+@dataclass(frozen=True)
+class Part:
+    """A part of the portal and who looks at it: the routes that begin so, the longest first."""
+
+    visitor: str
+    beginnings: Sequence[str]
+
+
+PARTS: Mapping[str, Part] = {
+    "guest": Part("", addresses.OPEN),
+    "scientist": Part(hostile.SCIENTIST, ("", "/login/token")),
+    "administrator": Part(hostile.ADMIN, ("", "/login/token")),
+    "people": Part(hostile.ADMIN, ("/admin/users", "/admin/groups")),
+    "things": Part(hostile.ADMIN, ("/admin/applications", "/admin/grants", "/admin/images")),
+    "events": Part(hostile.ADMIN, ("/admin",)),
+}
+
+
 @pytest.fixture
-def look(site: Site, people: People, role: str) -> Look:
-    """A look of somebody in that role."""
-    return Look(people.page(ROLES[role]), site.url)
+def look(site: Site, people: People, part: str) -> Look:
+    """A look of whoever sees that part."""
+    return Look(people.page(PARTS[part].visitor), site.url)
 
 
-def of_role(site: Site, role: str) -> Iterator[tuple[str, str]]:
-    """Yield route and address of what somebody in that role may look at."""
-    visitor = ROLES[role] or hostile.SCIENTIST
+def of_part(site: Site, part: str) -> Iterator[tuple[str, str, int]]:
+    """Yield route, address and status of what there is in a part."""
+    visitor = PARTS[part].visitor or hostile.SCIENTIST
     for route, found in addresses.examples(site.examples, visitor).items():
-        is_open, is_admins = route in addresses.OPEN, route.startswith("/admin")
-        if route and is_open != (role == "guest"):
-            continue
-        if is_admins and role != "administrator":
-            continue
-        yield from ((route, one) for one in found)
+        if part in _parts(route):
+            yield from ((route, one, 200 if route else MISSING) for one in found)
 
 
-def status_of(route: str) -> int:
-    return 200 if route else MISSING
+def _parts(route: str) -> set[str]:
+    """Return the parts that a route is in: those of its longest beginning."""
+    fits = {
+        name: max((len(one) for one in part.beginnings if route.startswith(one)), default=-1)
+        for name, part in PARTS.items()
+    }
+    # The page that says that there is none is everyone's.
+    return {name for name in fits if not route or fits[name] == max(fits.values())}
 
 
 def test_every_route_that_is_a_page_has_an_example(site: Site) -> None:
@@ -54,24 +73,20 @@ def test_every_route_that_is_a_page_has_an_example(site: Site) -> None:
     assert known == set(addresses.routes()) - addresses.NO_PAGES
 
 
-@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("part", PARTS)
 def test_every_page_is_accessible_fits_and_lets_no_text_run(
-    site: Site, look: Look, role: str
+    site: Site, look: Look, part: str
 ) -> None:
     seen = Counter[str]()
-    for route, address in of_role(site, role):
+    for route, address, status in of_part(site, part):
         seen[route] += 1
-        name = f"{role}-{word(route)}-{seen[route]}"
-        look.open(address, status_of(route))
-        look.page.evaluate(AXE_SCRIPT)
-        for theme, width in LOOKS:
+        look.open(address, status)
+        look.load_axe()
+        for theme, width, rules in LOOKS:
             with look.theme(theme, width):
-                if theme == "light":
-                    look.check("wide")
-                    look.axe()
-                else:
-                    look.axe(OF_A_THEME)
-                look.picture(f"{name}-{theme}-{width}")
+                look.check("wide")
+                look.axe(rules)
+                look.picture(f"{part}-{word(route)}-{seen[route]}-{theme}-{width}")
         with look.theme("light", WALL, forced="active"):
             look.check("wide")
             look.check("unbounded")
@@ -79,18 +94,13 @@ def test_every_page_is_accessible_fits_and_lets_no_text_run(
     assert not look.complaints, "\n".join(look.complaints)
 
 
-def word(route: str) -> str:
-    """Return what a picture of it is called."""
-    return re.sub(r"[^a-z]+", "-", route.lower()).strip("-") or "home"
-
-
-@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("part", PARTS)
 def test_every_page_is_walked_by_keyboard_and_shows_where_one_is(
-    site: Site, look: Look, role: str
+    site: Site, look: Look, part: str
 ) -> None:
     look.size(DESK)
-    for route, address in of_role(site, role):
-        look.open(address, status_of(route))
+    for route, address, status in of_part(site, part):
+        look.open(address, status)
         look.tab_through()
         if not route.startswith("/sessions"):
             look.page.locator("a.skip").press("Enter")
@@ -112,3 +122,8 @@ def test_guests_are_led_to_the_sign_in_page_and_scientists_do_not_administer(sit
         for address in closed:
             wanted = 403 if address.startswith("/admin") else 200
             assert client.get(address).status_code == wanted, address
+
+
+def word(route: str) -> str:
+    """Return what a picture of it is called."""
+    return re.sub(r"[^a-z]+", "-", route.lower()).strip("-") or "home"
