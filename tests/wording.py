@@ -37,6 +37,7 @@ TOLD = (
 )
 # Rooms that mostly talk with machines: people read what their calls that speak are given first.
 TERSE = ("adapters", "doctor")
+TALKING = ("folders",)
 # Calls that are given what a person reads, be it a single word.
 SPEAKS = re.compile(r".*Error|Field|Column|failed|warning")
 # Calls and arguments that nobody reads on a page: logs, patterns, the document of the API.
@@ -108,7 +109,7 @@ def spoken(file: Path) -> Iterator[str]:
 
     An f-string becomes the sentence with `{name}` where a value stands.
     """
-    terse = file.parent.name in TERSE
+    terse = file.parent.name in TERSE and file.stem not in TALKING
     shown = file.is_relative_to(CODE / "web")
     for node, speaks in _texts(ast.parse(file.read_text()), speaks=False, shown=shown):
         text = _text(node)

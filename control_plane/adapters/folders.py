@@ -11,7 +11,6 @@ from pathlib import Path
 
 from control_plane.domain.entities import Volume
 from control_plane.domain.names import shown
-from control_plane.domain.reach import VOLUME
 from control_plane.errors import FieldError, InvalidError
 
 # What would give a container the host, the engine or the portal.
@@ -29,25 +28,26 @@ class HostFolders:
 
     def resolved(self, volume: Volume) -> Volume:
         """Return the volume with its source's links resolved; InvalidError says why not."""
+        name = shown(volume.source)
         try:
             source = Path(volume.source).resolve(strict=True)
-            why = self._why_not(source) or _why_movable(volume.source)
+            why = self._why_not(name, source) or _why_movable(name, volume.source)
         except (OSError, RuntimeError) as error:  # RuntimeError: links that lead in a circle
-            why = f"cannot be looked at: {getattr(error, 'strerror', None) or 'a circle of links'}"
+            reason = getattr(error, "strerror", None) or "a circle of links"
+            why = f"{name} cannot be looked at: {reason}"
         if why:
-            problem = FieldError("volumes", f"{shown(volume.source)} {why}")
-            raise InvalidError("A volume is refused.", [problem])
+            raise InvalidError("A volume is refused.", [FieldError("volumes", why)])
         return replace(volume, source=str(source))
 
-    def _why_not(self, source: Path) -> str:
+    def _why_not(self, name: str, source: Path) -> str:
         if not any(_lies_in(source, root.resolve()) for root in self._roots):
             roots = ", ".join(str(root) for root in self._roots) or "none is set"
-            return f"does not lie under one of [volumes] roots ({roots})"
+            return f"{name} does not lie under one of [volumes] roots ({roots})"
         kept = [one for one in self._kept if _touch(source, one.resolve())]
         if kept:
-            return f"would open {kept[0]} to the container"
+            return f"{name} would open {kept[0]} to the container"
         is_plain = (source.is_dir() or source.is_file()) and ":" not in str(source)
-        return "" if is_plain else "is neither a directory nor a file"
+        return "" if is_plain else f"{name} is neither a directory nor a file"
 
 
 class FoldersElsewhere:
@@ -55,8 +55,8 @@ class FoldersElsewhere:
 
     def resolved(self, volume: Volume) -> Volume:
         """Raise InvalidError."""
-        problem = FieldError("volumes", f"{shown(volume.source)} {VOLUME}")
-        raise InvalidError("A volume is refused.", [problem])
+        why = f"{shown(volume.source)} lies on this machine, and the engine is on another one"
+        raise InvalidError("A volume is refused.", [FieldError("volumes", why)])
 
 
 def _lies_in(path: Path, directory: Path) -> bool:
@@ -69,9 +69,9 @@ def _touch(source: Path, kept: Path) -> bool:
     return holds if kept == Path("/") else holds or _lies_in(source, kept)
 
 
-def _why_movable(path: str) -> str:
+def _why_movable(name: str, path: str) -> str:
     # Judged step by step: a link of somebody else's is never followed.
-    return next((why for one in _way(path) if (why := _movable(one))), "")
+    return next((why for one in _way(path) if (why := _movable(name, one))), "")
 
 
 def _way(path: str) -> Iterator[Path]:
@@ -93,8 +93,8 @@ def _names(path: str) -> list[str]:
     return [one for one in reversed(path.split("/")) if one not in ("", ".")]
 
 
-def _movable(directory: Path) -> str:
+def _movable(name: str, directory: Path) -> str:
     found = directory.stat()
     if found.st_uid != 0 or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        return f"lies in {directory}, which must be root's and writable by nobody else"
+        return f"{name} lies in {directory}, which must be root's and writable by nobody else"
     return ""

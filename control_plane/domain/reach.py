@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from control_plane.domain.entities import Policy, UserKind
 from control_plane.errors import FieldError
 
-VOLUME = "lies on this machine, and the engine is on another one"
 _HOME = (
     "The engine is on another machine, where the homes of system users are not: allow_home is for"
     " virtual users there."

@@ -75,9 +75,8 @@ def _mounted(volume: str) -> str:
 
 
 def _limits(policy: PolicyAnswer) -> str:
-    if policy.cpus == 1:
-        return f"It has {size(policy.memory)} of memory and 1 CPU."
-    return f"It has {size(policy.memory)} of memory and {policy.cpus:g} CPUs."
+    cpus = "1 CPU" if policy.cpus == 1 else f"{policy.cpus:g} CPUs"
+    return f"It has {size(policy.memory)} of memory and {cpus}."
 
 
 def _at_once(policy: PolicyAnswer) -> str:

@@ -100,8 +100,12 @@ GERMAN_LANGUAGE = language.languages()["de"]
             "Ihr Abbild a kann nicht gestartet werden. Sein Typ ist x; es gibt vncapp and webapp.",
         ),
         (
-            "1.5 GiB of memory, 0.5 CPU, one at a time.",
-            "1,5 GiB Arbeitsspeicher, 0,5 CPU, eine zur gleichen Zeit.",
+            "It has 1.5 GiB of memory and 0.5 CPUs.",
+            "Sie hat 1,5 GiB Arbeitsspeicher und 0,5 CPUs.",
+        ),
+        (
+            "/srv/a b cannot be looked at: No such file or directory",
+            "/srv/a b kann nicht angesehen werden: No such file or directory",
         ),
         ("It ends after 1.5 h.", "Sie endet nach 1,5 h."),
         (
@@ -140,6 +144,7 @@ def test_what_goes_wrong_is_told_to_a_browser_in_its_language(visitor: TestClien
         "de",
         "Accept-Language, Cookie",
     )
+    assert "Eine solche Seite gibt es nicht." in visitor.get("/nowhere").text
 
 
 def test_a_program_that_asks_for_no_language_is_told_in_english(

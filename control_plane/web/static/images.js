@@ -38,7 +38,7 @@ function tell(part) {
   const percent = Math.floor(100 * part);
   bar.value = percent;
   status.textContent = part < 1
-    ? _("{percent} % is sent.", { percent })
+    ? _("Sent: {percent} %", { percent })
     : _("All is sent; the images are being taken in.");
 }
 

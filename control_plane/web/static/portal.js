@@ -13,11 +13,18 @@ export class Problem extends Error {
   }
 }
 
+let leaving = false;
+addEventListener("beforeunload", () => {
+  leaving = true;
+  setTimeout(() => { leaving = false; }, 30000); // a download leaves nothing
+});
+
 /** Ask the API; returns JSON, text, or null for an empty answer. Throws a Problem. */
 export async function ask(method, path, body) {
   const answer = await send(method, path, body);
   if (answer.status === 401) {
-    location.assign(`/login?next=${encodeURIComponent(location.pathname)}`);
+    // Whoever has just pressed something, such as "Sign out", is led there and nowhere else.
+    if (!leaving) location.assign(`/login?next=${encodeURIComponent(location.pathname)}`);
     return new Promise(() => {}); // the page is on its way out
   }
   const isJson = /\bjson\b/.test(answer.headers.get("content-type") ?? "");
