@@ -15,8 +15,7 @@ _UNITS = (("TiB", 1024**4), ("GiB", 1024**3), ("MiB", 1024**2))
 def facts(application: ApplicationAnswer) -> list[str]:
     """Return what one has to know before a start: of files, of what stays, of its end."""
     policy = application.policy
-    volumes = [_mounted(one) for one in policy.volumes]
-    more = [f"It also has {', '.join(volumes)}."] if volumes else []
+    more = [_mounted(one) for one in policy.volumes]
     more += [f"It ends after {lasting(policy.max_lifetime)}."] if policy.max_lifetime else []
     return [*_home(application), *more]
 
@@ -71,7 +70,7 @@ def _home(application: ApplicationAnswer) -> list[str]:
 
 def _mounted(volume: str) -> str:
     _, target, mode = volume.split(":")
-    return f"{target} (read only)" if mode == "ro" else target
+    return f"It also has {target} (read only)." if mode == "ro" else f"It also has {target}."
 
 
 def _limits(policy: PolicyAnswer) -> str:
