@@ -5,7 +5,9 @@ commands say is left out: they speak English, as the OpenAPI document does.
 """
 
 import ast
+import errno
 import io
+import os
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -35,6 +37,8 @@ TOLD = (
     *("disk", "docker_api", "docker_files", "docker_homes", "docker_library", "docker_networks"),
     *("engine", "engine_facts", "folders", "gateway", "identity", "providers", "records", "stores"),
 )
+# What the system says of a file or a connection; our sentences pass it on.
+SYSTEM = ("ENOENT", "EACCES", "ENOTDIR", "EISDIR", "EROFS", "ENOSPC", "EIO", "ECONNREFUSED")
 # Rooms that mostly talk with machines: people read what their calls that speak are given first.
 TERSE = ("adapters", "doctor")
 TALKING = ("folders",)
@@ -65,6 +69,8 @@ def collected() -> Catalog:
     catalogue = Catalog(project="Remoteapp", header_comment="# What the pages of the portal say.")
     for file, said in _everything():
         catalogue.add(said, locations=[(str(file.relative_to(ROOT)), 0)])
+    for name in SYSTEM:
+        catalogue.add(os.strerror(getattr(errno, name)), locations=[("errno", 0)])
     return catalogue
 
 

@@ -120,7 +120,7 @@ def _problems(image: Image) -> Iterator[str]:
     if kind(image) == "contract" and contract != CONTRACT:
         yield f"Its contract version is {shown(contract)}; this portal knows {CONTRACT}."
     if said and said not in _TYPES:
-        yield f"Its type is {shown(said)}; there are {' and '.join(_TYPES)}."
+        yield f"Its type is {shown(said)}; there are vncapp and webapp."
     if declared and not _is_port(declared):
         yield f"Its port is {shown(declared)}; it must be a number from 1 to {_LAST_PORT}."
     if not _PATH.fullmatch(label(image, "ready-path")):

@@ -46,11 +46,15 @@ class Translations(gettext.GNUTranslations):
 
 @dataclass(frozen=True)
 class Language:
-    """One language: its tag, its own name, its catalogue, and what of it the scripts say."""
+    """One language: its tag, its own name, its catalogue, and what of it the scripts say.
+
+    `made` are the sentences that Python makes: only what stands in these may be found by its gaps.
+    """
 
     tag: str
     catalogue: gettext.NullTranslations
     keys: frozenset[str] = frozenset()
+    made: frozenset[str] = frozenset()
     words: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
@@ -90,17 +94,17 @@ class Language:
 
     @cached_property
     def _patterns(self) -> sentences.Patterns:
-        return sentences.patterns(self.keys)
+        return sentences.patterns(self.made)
 
-    def _known(self, text: str) -> str | None:
+    def _known(self, text: str, *, loose: bool) -> str | None:
         """Return one sentence in the language; None when the catalogue does not have it."""
         if text in self.keys:
             return self.catalogue.gettext(text)
-        found = ((one.key, one.values(text)) for one in self._patterns.like(text))
-        for key, values in found:
-            if values is not None:
+        for one in self._patterns.like(text):
+            values = one.values(text)
+            if values and (loose or not any(map(sentences.several, values.values()))):
                 told = {name: self.value(value) for name, value in values.items()}
-                return sentences.filled(self.catalogue.gettext(key), told)
+                return sentences.filled(self.catalogue.gettext(one.key), told)
         return None
 
 
@@ -168,10 +172,11 @@ def _read(tag: str, file: Traversable) -> Language:
     mofile.write_mo(compiled, catalogue)
     compiled.seek(0)
     said = [one for one in catalogue if one.id and isinstance(one.id, str) and one.string]
-    keys = frozenset(str(one.id) for one in said)
-    words = {str(one.id): str(one.string) for one in said if _is_of_scripts(one)}
-    return Language(tag, Translations(compiled), keys, words)
+    keys, made = (frozenset(str(one.id) for one in said if _is_in(one, end)) for end in ("", ".py"))
+    words = {str(one.id): str(one.string) for one in said if _is_in(one, ".js")}
+    return Language(tag, Translations(compiled), keys, made, words)
 
 
-def _is_of_scripts(message: Message) -> bool:
-    return any(name.endswith(".js") for name, _ in message.locations)
+def _is_in(message: Message, end: str) -> bool:
+    """Return whether a file whose name ends so says it."""
+    return any(name.endswith(end) for name, _ in message.locations)

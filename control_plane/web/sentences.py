@@ -5,8 +5,9 @@ what is not recognised stays as it is.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 GAP = re.compile(r"\{(\w+)\}")
 _END = re.compile(r"(?<=[.!?…]) (?=\S)")
@@ -70,25 +71,37 @@ def filled(template: str, values: Mapping[str, str]) -> str:
     return GAP.sub(lambda gap: values.get(gap[1], gap[0]), template)
 
 
-def said(text: str, one: Callable[[str], str | None]) -> str:
-    """Say anew a text of one or several sentences; `one` does it for one, None: not known.
+class One(Protocol):
+    """Says one sentence anew; None: not known. Only a `loose` one has sentences in its gaps."""
 
-    Several that are all known come before one with a long value: that value would hide them.
+    def __call__(self, text: str, *, loose: bool) -> str | None:
+        """Return the sentence in another language."""
+
+
+def said(text: str, one: One) -> str:
+    """Say anew a text of one or several sentences.
+
+    Several that are all known come before one whose long value would hide them.
     """
-    pieces = _END.split(text, _MOST)
-    found = list(_in_turn(pieces, one))
-    if all(known for _, known in found):
-        return " ".join(said for said, _ in found)
-    whole = one(text)
-    return " ".join(said for said, _ in found) if whole is None else whole
+    if (whole := one(text, loose=False)) is not None:
+        return whole
+    found = list(_in_turn(_END.split(text, _MOST), one))
+    if not all(known for _, known in found) and (whole := one(text, loose=True)) is not None:
+        return whole
+    return " ".join(said for said, _ in found)
 
 
-def _in_turn(pieces: Sequence[str], one: Callable[[str], str | None]) -> Iterator[tuple[str, bool]]:
+def several(text: str) -> bool:
+    """Return whether a text is more than one sentence."""
+    return _END.search(text) is not None
+
+
+def _in_turn(pieces: Sequence[str], one: One) -> Iterator[tuple[str, bool]]:
     """Return what is said of the pieces, each time as few as make a sentence that is known."""
     at = 0
     while at < len(pieces):
         ends = range(at + 1, len(pieces) + 1)
-        known = ((end, one(" ".join(pieces[at:end]))) for end in ends)
+        known = ((end, one(" ".join(pieces[at:end]), loose=False)) for end in ends)
         end, found = next(((end, new) for end, new in known if new is not None), (at + 1, None))
         yield (pieces[at], False) if found is None else (found, True)
         at = end

@@ -97,7 +97,7 @@ GERMAN_LANGUAGE = language.languages()["de"]
         ),
         (
             "Its image a cannot be started. Its type is x; there are vncapp and webapp.",
-            "Ihr Abbild a kann nicht gestartet werden. Sein Typ ist x; es gibt vncapp and webapp.",
+            "Ihr Abbild a kann nicht gestartet werden. Sein Typ ist x; es gibt vncapp und webapp.",
         ),
         (
             "It has 1.5 GiB of memory and 0.5 CPUs.",
@@ -105,7 +105,11 @@ GERMAN_LANGUAGE = language.languages()["de"]
         ),
         (
             "/srv/a b cannot be looked at: No such file or directory",
-            "/srv/a b kann nicht angesehen werden: No such file or directory",
+            "/srv/a b kann nicht angesehen werden: Datei oder Verzeichnis nicht gefunden",
+        ),
+        (
+            "How many of it one user may have. As the site has it: 3.",
+            "Wie viele davon ein Benutzer haben darf. Wie im Portal eingestellt: 3.",
         ),
         ("It ends after 1.5 h.", "Sie endet nach 1,5 h."),
         (
