@@ -126,4 +126,4 @@ def test_guests_are_led_to_the_sign_in_page_and_scientists_do_not_administer(sit
 
 def word(route: str) -> str:
     """Return what a picture of it is called."""
-    return re.sub(r"[^a-z]+", "-", route.lower()).strip("-") or "home"
+    return re.sub(r"[^a-z]+", "-", route.lower()).strip("-") or ("home" if route else "nowhere")
