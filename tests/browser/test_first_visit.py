@@ -73,7 +73,7 @@ def test_an_administrator_makes_a_user_an_application_and_a_grant(
     page.get_by_role("button", name="Create the application").click()
     page.get_by_role("link", name="Grant it").click()
     page.get_by_label("Users").fill(newcomer)
-    page.get_by_role("button", name="Grant", exact=True).click()
+    page.get_by_role("button", name="Grant it").click()
     page.get_by_role("button", name="Sign out").click()
     theirs = open_page(newcomer)
     theirs.get_by_role("button", name="Start First plot").click()

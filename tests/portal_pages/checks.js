@@ -12,7 +12,10 @@
   const wide = () => {
     const page = document.documentElement;
     if (page.scrollWidth <= page.clientWidth) return [];
-    const culprits = all("body *").filter((one) => one.getBoundingClientRect().right > page.clientWidth + 1);
+    const scrolls = (one) => one !== document.body
+      && (getComputedStyle(one).overflowX !== "visible" || scrolls(one.parentElement));
+    const culprits = all("body *").filter((one) => one.getBoundingClientRect().right > page.clientWidth + 1
+      && !scrolls(one.parentElement));
     return [`${page.scrollWidth} px wide in ${page.clientWidth}: ${culprits.slice(0, 3).map(said).join("; ")}`];
   };
 

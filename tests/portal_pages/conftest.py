@@ -108,7 +108,7 @@ def site(network: alone.Network) -> Iterator[Site]:
         plane = undo.enter_context(opened(directory, *parts))
         url = f"https://{HOST}:{alone.PORT}"
         plane = replace(plane, site=replace(plane.site, public_url=url, face=hostile.FACE))
-        examples = hostile.fill(plane, engine)
+        examples = hostile.fill(plane, engine, directory / "home")
         made = _with_applications(portal_of(plane))
         undo.enter_context(served(made, loop, directory, network.listening))
         yield Site(plane, url, engine, application, examples)

@@ -7,11 +7,13 @@ users, groups, applications, images, grants, sessions, tokens, the ledger and th
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
-from adapters.fakes_engine import FakeEngine
+from adapters.fakes_engine import FakeEngine, FakeFiles
 
 from control_plane import administration, auth, messages
 from control_plane.domain.access import Caller
+from control_plane.domain.containers import home_volume
 from control_plane.domain.entities import (
     SCOPES,
     Announcement,
@@ -74,9 +76,10 @@ def password(name: str) -> str:
     return f"{name[:20]}'s password"
 
 
-def fill(plane: Plane, engine: FakeEngine) -> Examples:
-    """Make the people and all that they have written."""
+def fill(plane: Plane, engine: FakeEngine, home: Path) -> Examples:
+    """Make the people and all that they have written; a home is in that directory."""
     _people(plane)
+    _home(plane, home)
     applications = _applications(plane, engine)
     grants, barred = _grants(plane, applications)
     _ledger(plane)
@@ -98,6 +101,19 @@ def _people(plane: Plane) -> None:
         plane.accounting.add_user(User(name, "virtual", number % 2 == 0, uid=uid, gid=uid))
         plane.accounting.add_group(Group(name, (SCIENTIST, name)))
     plane.accounting.add_user(User(SCIENTIST[:40], "system"))
+
+
+def _home(plane: Plane, home: Path) -> None:
+    home.mkdir()
+    for name in NAMES:
+        (home / name.encode()[:250].decode(errors="ignore")).touch()
+    (home / "<b class=hostile>").mkdir()
+    assert isinstance(plane.files, FakeFiles)
+    for name in (SCIENTIST, ADMIN):
+        user = plane.accounting.user(name)
+        assert user
+        assert user.uid
+        plane.files.homes[home_volume(plane.site.realm, user.uid)] = home
 
 
 def _applications(plane: Plane, engine: FakeEngine) -> list[Application]:

@@ -27,7 +27,7 @@ AXE = """async (only) => {
     return found.violations.flatMap(({ id, nodes }) => nodes.slice(0, 3).map((node) =>
         `axe ${id}: ${node.html.slice(0, 120)} ${node.any[0]?.message ?? ""}`));
 }"""
-HEIGHT = 900
+HEIGHT, LONGEST_PICTURE = 900, 6000  # px
 # Stops beside the controls: the parts of dates, and what scrolls.
 PARTS = 30
 Theme = Literal["light", "dark"]
@@ -89,9 +89,10 @@ class Look:
         self._at = before
 
     def picture(self, name: str) -> None:
-        """Leave a picture in var/pictures."""
+        """Leave a picture in var/pictures, of all of it where that is not endless."""
         PICTURES.mkdir(parents=True, exist_ok=True)
-        self.page.screenshot(path=PICTURES / f"{name}.png", full_page=True)
+        is_short = self.page.evaluate("document.documentElement.scrollHeight") <= LONGEST_PICTURE
+        self.page.screenshot(path=PICTURES / f"{name}.png", full_page=is_short)
 
     def tab_through(self) -> None:
         """Press Tab until everything was reached, or long enough for what holds it longer."""
