@@ -2,6 +2,7 @@
 
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 import wording
@@ -61,8 +62,8 @@ def _plain(text: str | None) -> str:
 
 
 @pytest.fixture
-def filled(plane: Plane, engine: FakeEngine) -> hostile.Examples:
-    return hostile.fill(plane, engine)
+def filled(plane: Plane, engine: FakeEngine, tmp_path: Path) -> hostile.Examples:
+    return hostile.fill(plane, engine, tmp_path / "home")
 
 
 @pytest.mark.parametrize(
