@@ -22,7 +22,7 @@ from control_plane.trial.places import CLONE
 
 CHROMIUM = "/usr/bin/chromium"
 # Folders in the order of their turn; the rest follows.
-FIRST = ("trial", "deploy", "images", "stack", "browser")
+FIRST = ("trial", "deploy", "images", "stack", "browser", "portal_pages")
 # Files of `deploy` that boot hosts of their own only.
 OWN_HOSTS = ("test_preflight.py", "test_remote_engine.py", "test_upgrade.py")
 TRIAL = pytest.StashKey[bool]()

@@ -58,5 +58,5 @@ def test_an_application_is_made_and_granted(people: People, site: Site) -> None:
     page.get_by_label("Users").fill("charlie")
     page.get_by_role("button", name="Grant it").click()
     page.wait_for_url("**/admin/grants*done=*")
-    (grant,) = site.plane.accounting.grants_of("charlie")
-    assert grant.application.image == "lab/without-scripts:1"
+    held = site.plane.accounting.grants_of("charlie")
+    assert "lab/without-scripts:1" in {one.application.image for one in held}
