@@ -14,7 +14,7 @@ from control_plane import home_files as files
 from control_plane.domain import labels
 from control_plane.domain.entities import Image, Session
 from control_plane.domain.ports import Plane
-from control_plane.errors import NotFoundError
+from control_plane.errors import ImageMissingError, NotFoundError
 from control_plane.web import render, schemas
 from control_plane.web.icons import GENERIC
 from control_plane.web.operations import Call
@@ -81,7 +81,10 @@ def applications(call: Call) -> Response:
 def icon(call: Call) -> Response:
     """GET /applications/{id}/icon."""
     grant = catalogue.held(call.plane, call.caller.user, call.path["id"])
-    image = call.plane.engine.images().get(grant.application.image)
+    try:
+        image: Image | None = call.plane.engine.image(grant.application.image)
+    except ImageMissingError:
+        image = None
     asked = f"?digest={call.query.digest}"
     return picture(image, for_ever=asked == render.icon_version(image))
 
