@@ -1,15 +1,21 @@
 """The language that a visitor reads: who chooses it, and what of an answer is in it."""
 
 import asyncio
+import json
+import ssl
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 from playwright.sync_api import Browser
 from served import Served, portal_of, served
 from starlette.testclient import TestClient
 
+from control_plane import auth, sessions
+from control_plane.domain.access import Caller
 from control_plane.domain.ports import Plane
 from control_plane.web import language
 
@@ -194,3 +200,21 @@ def test_scripts_speak_the_visitors_language_under_the_policy_of_our_pages(
     assert page.evaluate(SAID) == said
     assert complaints == []
     page.close()
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"), [("de", {"Startet", "Bereit"}), ("", {"Starting", "Ready"})]
+)
+def test_an_event_is_told_in_the_language_of_whoever_listens(
+    asked: str, told: set[str], place: Served, plane: Plane, alice: Caller
+) -> None:
+    grant = plane.accounting.grants_of("alice")[0]
+    session = sessions.begin(plane, alice, grant.id, {}, instead=False)
+    token = auth.issue_token(plane, alice, "tests", ["sessions:read"], timedelta(hours=1))[1]
+    headers = {"Authorization": f"Bearer {token}"} | ({"Accept-Language": asked} if asked else {})
+    with (
+        httpx.Client(base_url=place.url, verify=ssl.create_default_context(cafile=place.ca)) as one,
+        one.stream("GET", f"/api/v1/sessions/{session.id}/events", headers=headers) as answer,
+    ):
+        data = next(line for line in answer.iter_lines() if line.startswith("data:"))
+    assert json.loads(data.removeprefix("data:"))["message"] in told
