@@ -27,6 +27,8 @@ AXE = """async (only) => {
     return found.violations.flatMap(({ id, nodes }) => nodes.slice(0, 3).map((node) =>
         `axe ${id}: ${node.html.slice(0, 120)} ${node.any[0]?.message ?? ""}`));
 }"""
+# Whatever changed the look of the page is drawn.
+PAINTED = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 HEIGHT, LONGEST_PICTURE = 900, 6000  # px
 # Stops beside the controls: the parts of dates, and what scrolls.
 PARTS = 30
@@ -85,7 +87,9 @@ class Look:
         before, self._at = self._at, f"{self._at} ({theme}, {width})"
         self.page.emulate_media(color_scheme=theme, forced_colors=forced)
         self.size(width)
+        self.page.evaluate(PAINTED)
         yield
+        self.page.emulate_media(color_scheme=theme, forced_colors="none")
         self._at = before
 
     def picture(self, name: str) -> None:
