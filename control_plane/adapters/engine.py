@@ -5,7 +5,7 @@ container or nothing.
 """
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from datetime import datetime
 from functools import cached_property
@@ -44,13 +44,16 @@ from control_plane.domain.containers import (
 from control_plane.domain.entities import Image, Network, Sample
 from control_plane.domain.labels import RUN
 from control_plane.domain.ports import Container
-from control_plane.errors import EngineUnavailableError, StartError
+from control_plane.errors import EngineUnavailableError, ImageMissingError, StartError
 
 IDENTITIES = Path("/var/lib/remoteapp/identities")
 # Nobody has this address (RFC 5737). Engines before 26.0 ask a resolver on the host's loopback in
 # the name of containers that have no way out (CVE-2024-29018).
 _NO_RESOLVER = "192.0.2.1"
 _OWNER = RUN + "user"
+# An engine lists its images by walking all layers that it has: a tenth of a second with some
+# hundreds. One image takes it one or two milliseconds.
+_FEW = 32
 
 
 class DockerEngine:
@@ -118,6 +121,17 @@ class DockerEngine:
             for tag in one.get("RepoTags") or ()
             for name in {tag, tag.removesuffix(":latest")}
         }
+
+    def images_named(self, names: Collection[str]) -> Mapping[str, Image]:
+        """Return those of these images that there are, by name."""
+        if len(names) > _FEW:
+            every = self.images()
+            return {name: every[name] for name in names if name in every}
+        found: dict[str, Image] = {}
+        for name in names:
+            with suppress(ImageMissingError):
+                found[name] = self.image(name)
+        return found
 
     def run(self, spec: ContainerSpec) -> str:
         """Create and start a container; on an error nothing of it is left."""

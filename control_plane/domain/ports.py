@@ -4,7 +4,7 @@ A port stands here where a real adapter and a fake that passes the same contract
 stores stand in `stores`, long work in `jobs`.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -63,6 +63,9 @@ class Engine(Protocol):
 
     def images(self) -> Mapping[str, Image]:
         """Return every image by each of its names, in one call."""
+
+    def images_named(self, names: Collection[str]) -> Mapping[str, Image]:
+        """Return those of these images that there are, by name; sooner than all of them."""
 
     def run(self, spec: ContainerSpec) -> str:
         """Create and start; return the container's id. On an error nothing is left.

@@ -2,7 +2,7 @@
 
 import itertools
 import os
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -76,6 +76,10 @@ class FakeEngine:
     def images(self) -> Mapping[str, Image]:
         self.check()
         return dict(self.known)
+
+    def images_named(self, names: Collection[str]) -> Mapping[str, Image]:
+        every = self.images() if names else {}
+        return {name: every[name] for name in names if name in every}
 
     def run(self, spec: ContainerSpec) -> str:
         self.image(spec.image)

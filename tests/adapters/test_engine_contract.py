@@ -157,6 +157,17 @@ def test_an_image_is_found_by_name_and_by_id(engine: Engine) -> None:
     assert image.labels["eu.simphony-project.docker.contract"] == "1"
 
 
+@pytest.mark.parametrize("beside", [0, 1, 40])
+def test_images_are_found_by_their_names_however_many(engine: Engine, beside: int) -> None:
+    missing = {f"no/such:{number}" for number in range(beside)}
+    found = engine.images_named({HELLO, *missing})
+    image = engine.image(HELLO)
+    assert [(one.id, name, one.labels) for name, one in found.items()] == [
+        (image.id, HELLO, image.labels)
+    ]
+    assert engine.images_named(()) == {}
+
+
 def test_a_missing_image_is_named(engine: Engine, realm: str) -> None:
     with pytest.raises(ImageMissingError, match="no/such:image"):
         engine.image("no/such:image")
