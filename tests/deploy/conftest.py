@@ -62,7 +62,7 @@ def second(host_images: None) -> Iterator[spare.Spare]:  # noqa: ARG001 - they h
         yield found
 
 
-@pytest.fixture(params=["bookworm", "trixie"])
+@pytest.fixture(params=["bookworm", pytest.param("trixie", marks=pytest.mark.variant)])
 def either(request: pytest.FixtureRequest) -> Site:
     """Each of the two, one after the other."""
     site: Site = request.getfixturevalue(request.param)

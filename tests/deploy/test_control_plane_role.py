@@ -123,6 +123,7 @@ def test_settings_that_the_release_refuses_replace_nothing(
     assert (restarted(host, before), host.out(f"cat {SETTINGS}")) == (set(), text)
 
 
+@pytest.mark.variant
 def test_an_addition_to_a_unit_restarts_that_unit_and_goes_when_it_is_wanted_no_longer(
     host: Host,
 ) -> None:
@@ -135,6 +136,7 @@ def test_an_addition_to_a_unit_restarts_that_unit_and_goes_when_it_is_wanted_no_
     assert host.out(show) == "Remoteapp: routes that were handed over"
 
 
+@pytest.mark.variant
 def test_what_a_run_that_was_cut_off_did_not_let_the_service_read_is_read(host: Host) -> None:
     before = started(host)
     host.run(f"touch {SETTINGS}")
@@ -147,6 +149,7 @@ def test_what_a_run_that_was_cut_off_did_not_let_the_service_read_is_read(host: 
     assert restarted(host, again) == set()
 
 
+@pytest.mark.variant
 def test_another_release_replaces_what_a_run_left_half_made_and_keeps_the_one_before(
     host: Host, tmp_path: Path
 ) -> None:
@@ -175,6 +178,7 @@ def test_the_first_administrator_signs_in_with_the_password_on_the_host(host: Ho
         assert client.get("/api/v1/me").json()["admin"] is True
 
 
+@pytest.mark.variant
 def test_a_run_that_was_cut_off_before_the_password_was_set_is_taken_up(host: Host) -> None:
     host.run(f"echo another-long-password >{PASSWORD}.pending; chmod 600 {PASSWORD}.pending")
     host.run(f"rm {PASSWORD}")

@@ -65,6 +65,7 @@ def test_the_session_networks_are_those_that_the_control_plane_wants(either: Sit
         assert inspected["Labels"] == {REALM: "remoteapp"}
 
 
+@pytest.mark.variant
 def test_a_setting_that_the_engine_can_reload_restarts_nothing(bookworm: Site) -> None:
     before = started_at(bookworm.host)
     play = provision(bookworm.host, remoteapp_docker_settings={"max-concurrent-downloads": 2})
@@ -76,6 +77,7 @@ def test_a_setting_that_the_engine_can_reload_restarts_nothing(bookworm: Site) -
     assert started_at(bookworm.host) == before
 
 
+@pytest.mark.variant
 def test_any_other_setting_restarts_the_engine_and_no_session(bookworm: Site) -> None:
     session = bookworm.start("alice")
     containers, before = bookworm.host.out("docker ps --quiet"), started_at(bookworm.host)
@@ -95,6 +97,7 @@ def test_pools_that_hold_sessions_addresses_stop_the_run(bookworm: Site) -> None
     assert "remoteapp_docker_address_pools 10.213.4.0/22" in play.output
 
 
+@pytest.mark.variant
 def test_a_network_of_another_shape_is_made_anew_unless_somebody_is_on_it(found: Host) -> None:
     name = names("other")["internet"]
     found.run(f"docker network create --label {REALM}=other {name}")
@@ -110,6 +113,7 @@ def test_a_network_of_another_shape_is_made_anew_unless_somebody_is_on_it(found:
     found.run(f"docker network rm {name} {names('other')['none']}")
 
 
+@pytest.mark.variant
 def test_an_engine_that_was_there_is_left_as_found_and_what_lacks_is_named(found: Host) -> None:
     before = started_at(found)
     for _ in range(2):
@@ -124,6 +128,7 @@ def test_an_engine_that_was_there_is_left_as_found_and_what_lacks_is_named(found
     assert mark == {"engine": "found", "packages": []}
 
 
+@pytest.mark.variant
 def test_an_engine_that_was_there_is_set_up_when_asked_and_its_containers_run_on(
     found: Host,
 ) -> None:

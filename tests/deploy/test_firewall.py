@@ -154,6 +154,7 @@ def test_a_session_without_internet_reaches_nothing_and_is_reached(either: Site)
         either.host.run(f"docker rm --force {closed}")
 
 
+@pytest.mark.variant
 def test_what_an_operator_allows_is_reached_and_nothing_else(bookworm: Site) -> None:
     started = bookworm.start("alice")
     session = container_of(bookworm, started["id"])

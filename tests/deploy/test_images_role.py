@@ -62,6 +62,7 @@ def test_an_archive_that_is_none_stops_the_run(host: Host, tmp_path: Path) -> No
     assert f"{wrong} is no archive of docker save" in play.output
 
 
+@pytest.mark.variant
 def test_an_image_of_a_registry_is_pulled_and_pulled_again_when_asked(host: Host) -> None:
     with registry() as one, reached(host, one.host):
         name = one.push("given")
@@ -89,6 +90,7 @@ def test_a_registry_s_password_stands_in_no_output(host: Host) -> None:
     assert host.out("ls -d /tmp/remoteapp-images-* 2>/dev/null || :") == ""
 
 
+@pytest.mark.variant
 def test_a_folder_is_built_on_the_host(host: Host, host_images: None) -> None:  # noqa: ARG001
     base = tags("debian", "builder")
     host.load(*base)
@@ -101,6 +103,7 @@ def test_a_folder_is_built_on_the_host(host: Host, host_images: None) -> None:  
     assert {*base, *tags("hello"), HELLO} <= {*recorded}
 
 
+@pytest.mark.variant
 def test_a_folder_is_built_on_the_controller_and_copied(
     host: Host,
     host_images: None,  # noqa: ARG001

@@ -192,8 +192,9 @@ def test_a_user_leaves_with_the_report_that_was_foretold(
     until(lambda: api.get("/api/v1/me").status_code == 401)
     until(lambda: session["id"] not in realm.containers(), 5)
     until(lambda: home not in {one.name for one in realm.api.volumes.list()}, 30)
-    told = admin.get(f"{ADMIN}/audit?target={name}").json()["items"]
-    assert {"user-create", "user-remove", "home-delete"} <= {one["action"] for one in told}
+    acts = {"user-create", "user-remove", "home-delete"}
+    audit = f"{ADMIN}/audit?target={name}"
+    until(lambda: acts <= {one["action"] for one in admin.get(audit).json()["items"]})
 
 
 def test_a_volume_outside_the_roots_is_refused_by_name(
