@@ -115,7 +115,9 @@ def _found(dotted: str) -> Any:
 
 
 def _lacking(made: object, names: tuple[str, ...]) -> list[str]:
-    return [name for name in names if not callable(getattr(made, name, None))]
+    found = ((name, getattr(made, name, None)) for name in names)
+    # All are methods but `writable`.
+    return [name for name, one in found if not (callable(one) or isinstance(one, bool))]
 
 
 def _said(error: Exception) -> str:

@@ -280,7 +280,9 @@ class StateEvent(Answer):
     state: str
     message: Said
     at: AwareDatetime
-    by: str = Field(description="The administrator who says it; empty: it is a change.")
+    by: str | None = Field(
+        default=None, description="The administrator who says it; absent: it is a change."
+    )
 
 
 class FieldProblem(Answer):

@@ -116,6 +116,7 @@ def _server_sent(event: Event) -> ServerSentEvent:
         state=event.state.value,
         message=event.message,
         at=event.at,
-        by=event.by,
+        by=event.by or None,
     )
-    return ServerSentEvent(data=data.model_dump_json(), event="state", id=str(event.id))
+    told = data.model_dump_json(exclude_none=True)
+    return ServerSentEvent(data=told, event="state", id=str(event.id))
