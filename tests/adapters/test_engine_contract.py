@@ -385,7 +385,7 @@ def test_an_image_whose_accounts_would_fill_the_memory_is_refused(
             docker_engine.run(spec(docker_engine, docker_engine.realm, image=image.id))
         assert docker_engine.containers() == []
     finally:
-        api.images.remove("remoteapp-test/accounts")
+        api.images.remove("remoteapp-test/accounts", force=True)
 
 
 def test_a_directory_of_the_host_is_mounted_and_never_made(

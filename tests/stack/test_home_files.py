@@ -21,7 +21,7 @@ LABEL = "eu.simphony-project.docker.env.startupdata"
 def opener(portal: RunningPortal, realm: Realm) -> Iterator[str]:
     """An application that opens a file."""
     file = io.BytesIO(f"FROM {HELLO}\nLABEL {LABEL}=\n".encode())
-    realm.api.images.build(fileobj=file, tag=OPENER)
+    realm.api.images.build(fileobj=file, tag=OPENER, rm=True)
     try:
         with application(portal, OPENER):
             yield OPENER
