@@ -37,7 +37,7 @@ class Entry:
 
 def listed(plane: Plane) -> Sequence[Entry]:
     """Return an entry for each name of each image, by name; one query and one call."""
-    found = plane.library.images()
+    found = plane.image_library.images()
     ids = {image.name: image.id for image in found}
     living = [one for one in list(plane.access.sessions.values()) if one.living]
     applications = plane.accounting.applications()
@@ -71,7 +71,7 @@ def pull(plane: Plane, actor: Actor, name: str) -> Generator[PullProgress, None,
     """
     must_hold(actor, _CHANGE)
     with _noting_failure(plane, actor, "image-pull", name):
-        steps = plane.library.pull(name)
+        steps = plane.image_library.pull(name)
     return _pulled(plane, actor, name, steps)
 
 
@@ -82,7 +82,7 @@ def upload(plane: Plane, actor: Actor, chunks: Iterable[bytes], longest: int) ->
     """
     must_hold(actor, _CHANGE)
     with _noting_failure(plane, actor, "image-upload", ""):
-        names = plane.library.load(_bounded(chunks, longest))
+        names = plane.image_library.load(_bounded(chunks, longest))
     for name in names:
         acts.note(plane.books, actor, "image-upload", name)
     return names
@@ -122,7 +122,7 @@ def _whole(name: str) -> str:
 
 def _remove(plane: Plane, name: str) -> None:
     try:
-        plane.library.remove(name)
+        plane.image_library.remove(name)
     except (ImageMissingError, InvalidError) as error:
         raise NotFoundError(f"There is no image {shown(name)} on this machine.") from error
 

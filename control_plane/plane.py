@@ -62,7 +62,7 @@ def open_plane(
             directory=settings.state_directory / "identities",
             session_range=settings.engine.session_range,
         ),
-        library=DockerLibrary(engine),
+        image_library=DockerLibrary(engine),
         image_checks=ProcessChecks(
             settings.state_directory / "checks", settings.engine.start_timeout, _now
         ),

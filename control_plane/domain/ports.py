@@ -294,7 +294,7 @@ class Plane:
     stores: Stores
     disk: Disk
     engine: Engine
-    library: Library
+    image_library: Library
     image_checks: ImageChecks
     homes: Homes
     files: HomeFiles

@@ -3,6 +3,7 @@
 Invariant: any query makes a page; what it names and the list does not have counts for nothing.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -13,6 +14,7 @@ from starlette.datastructures import QueryParams
 T = TypeVar("T")
 ROWS = 50
 _LONGEST = 200
+_PAGE = re.compile(r"[0-9]{1,6}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ def wanted(query: QueryParams, *filters: str) -> Wanted:
     return Wanted(
         words=query.get("q", "").strip()[:_LONGEST],
         sort=query.get("sort", "")[:_LONGEST],
-        page=max(1, int(page)) if page.isascii() and page.isdecimal() and len(page) < 7 else 1,  # noqa: PLR2004
+        page=max(1, int(page)) if _PAGE.fullmatch(page) else 1,
         more={name: query.get(name, "").strip()[:_LONGEST] for name in filters},
     )
 

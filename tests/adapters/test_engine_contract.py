@@ -385,7 +385,10 @@ def test_an_image_whose_accounts_would_fill_the_memory_is_refused(
             docker_engine.run(spec(docker_engine, docker_engine.realm, image=image.id))
         assert docker_engine.containers() == []
     finally:
-        api.images.remove("remoteapp-test/accounts", force=True)
+        # Nothing of it is left, and what goes has gone.
+        used = {"ancestor": image.id}
+        _until(lambda: not api.containers.list(all=True, filters=used, ignore_removed=True))
+        api.images.remove("remoteapp-test/accounts")
 
 
 def test_a_directory_of_the_host_is_mounted_and_never_made(
@@ -529,13 +532,13 @@ def test_volumes_are_mounted_as_their_mode_says(
         (tmp_path / name / "file").write_text(name)
     volumes = (
         Volume(str(tmp_path / "ro"), "/data/reference", "ro"),
-        Volume(str(tmp_path / "rw"), "/data/work", "rw"),
+        Volume(str(tmp_path / "rw"), "/data/lab", "rw"),
     )
     container = docker_engine.run(spec(docker_engine, docker_engine.realm, volumes=volumes))
     inside = api.containers.get(container)
-    assert inside.exec_run("cat /data/reference/file /data/work/file").output == b"rorw"
+    assert inside.exec_run("cat /data/reference/file /data/lab/file").output == b"rorw"
     assert inside.exec_run("touch /data/reference/mine").exit_code == 1
-    assert inside.exec_run("touch /data/work/mine").exit_code == 0
+    assert inside.exec_run("touch /data/lab/mine").exit_code == 0
     assert [(tmp_path / name / "mine").exists() for name in ("ro", "rw")] == [False, True]
     ours = {one["Destination"]: one for one in inside.attrs["Mounts"] if "/data" in str(one)}
     assert {one["Propagation"] for one in ours.values()} == {"rprivate"}

@@ -35,13 +35,13 @@ LABELS = {IMAGE + "ui_name": "Small"}
 class Shelf:
     """A library, what a registry has for it, and what an archive of an image looks like."""
 
-    library: Library
+    of_images: Library
     offer: Callable[[str], str]
     archive: Callable[[str], bytes]
     use: Callable[[str], None]
 
     def named(self, name: str) -> Image | None:
-        return next((one for one in self.library.images() if one.name == name), None)
+        return next((one for one in self.of_images.images() if one.name == name), None)
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +84,7 @@ def name() -> Iterator[str]:
 
 def test_an_image_is_pulled_step_by_step_and_then_there_with_its_labels(shelf: Shelf) -> None:
     wanted = shelf.offer("small")
-    steps = list(shelf.library.pull(wanted))
+    steps = list(shelf.of_images.pull(wanted))
     assert [one for one in steps if one.layer and one.total > 0]
     assert all(0 <= one.current <= one.total for one in steps if one.total)
     assert wanted in steps[-1].status
@@ -94,14 +94,14 @@ def test_an_image_is_pulled_step_by_step_and_then_there_with_its_labels(shelf: S
     assert found.size >= 1024**2
     assert found.created_at
     assert found.created_at < datetime.now(UTC) + timedelta(minutes=1)
-    shelf.library.remove(wanted)
+    shelf.of_images.remove(wanted)
     assert shelf.named(wanted) is None
 
 
 def test_what_the_registry_does_not_have_is_a_conflict_in_its_words(shelf: Shelf) -> None:
     wanted = shelf.offer("small").replace("small", "large")
     with pytest.raises(ConflictError, match=r"large.*manifest unknown"):
-        shelf.library.pull(wanted)
+        shelf.of_images.pull(wanted)
     assert shelf.named(wanted) is None
 
 
@@ -127,7 +127,7 @@ def test_what_the_registry_does_not_have_is_a_conflict_in_its_words(shelf: Shelf
     ],
 )
 def test_what_is_no_reference_never_reaches_the_engine(shelf: Shelf, bad: str) -> None:
-    for verb in (shelf.library.pull, shelf.library.remove):
+    for verb in (shelf.of_images.pull, shelf.of_images.remove):
         with pytest.raises(InvalidError) as caught:
             verb(bad)
         assert [one.field for one in caught.value.errors] == ["name"]
@@ -138,34 +138,34 @@ def test_an_image_is_pulled_once_at_a_time_and_a_few_in_all(shelf: Shelf) -> Non
     others = [first.replace("small", f"small{number}") for number in range(MOST_AT_ONCE)]
     for one in others:
         shelf.offer(one.rpartition("/")[2].partition(":")[0])
-    pulling = shelf.library.pull(first)
+    pulling = shelf.of_images.pull(first)
     with pytest.raises(ConflictError, match="already"):
-        shelf.library.pull(first)
-    more = [shelf.library.pull(one) for one in others[1:]]
+        shelf.of_images.pull(first)
+    more = [shelf.of_images.pull(one) for one in others[1:]]
     with pytest.raises(ConflictError, match="under way"):
-        shelf.library.pull(others[0])
+        shelf.of_images.pull(others[0])
     with pytest.raises(ConflictError, match="under way"):
-        shelf.library.load(iter([b""]))
+        shelf.of_images.load(iter([b""]))
     for begun in (pulling, *more):
         begun.close()  # type: ignore[attr-defined]  # as a generator has it
-    assert list(shelf.library.pull(first))
-    shelf.library.remove(first)
+    assert list(shelf.of_images.pull(first))
+    shelf.of_images.remove(first)
 
 
 def test_an_archive_is_taken_in_and_its_names_are_told(shelf: Shelf, name: str) -> None:
     archive = shelf.archive(name)
     pieces = (archive[start : start + 65536] for start in range(0, len(archive), 65536))
-    assert shelf.library.load(pieces) == [name]
+    assert shelf.of_images.load(pieces) == [name]
     assert shelf.named(name)
 
 
 @pytest.mark.parametrize("garbage", [b"", b"garbage!" * 1_000_000, bytes(10240)])
 def test_what_is_no_archive_is_refused_and_leaves_nothing(shelf: Shelf, garbage: bytes) -> None:
-    before = shelf.library.images()
+    before = shelf.of_images.images()
     with pytest.raises(InvalidError, match="not taken in") as caught:
-        shelf.library.load(iter([garbage]))
+        shelf.of_images.load(iter([garbage]))
     assert [one.field for one in caught.value.errors] == ["body"]
-    assert shelf.library.images() == before
+    assert shelf.of_images.images() == before
 
 
 def test_an_archive_that_is_broken_off_leaves_nothing(shelf: Shelf, name: str) -> None:
@@ -176,18 +176,18 @@ def test_an_archive_that_is_broken_off_leaves_nothing(shelf: Shelf, name: str) -
         raise TooLargeError("Enough.")
 
     with pytest.raises(TooLargeError, match="Enough"):
-        shelf.library.load(pieces())
+        shelf.of_images.load(pieces())
     assert shelf.named(name) is None
 
 
 def test_an_image_in_use_is_kept_and_a_missing_one_is_named(name: str, shelf: Shelf) -> None:
     # The container goes with the shelf, so the name's turn to be cleaned up comes after it.
     with pytest.raises(ImageMissingError, match=name):
-        shelf.library.remove(name)
-    shelf.library.load(iter([shelf.archive(name)]))
+        shelf.of_images.remove(name)
+    shelf.of_images.load(iter([shelf.archive(name)]))
     shelf.use(name)
     with pytest.raises(ConflictError, match=f"{name} is in use by 1 containers"):
-        shelf.library.remove(name)
+        shelf.of_images.remove(name)
     assert shelf.named(name)
 
 

@@ -22,7 +22,7 @@ MIB = 1024**2
 @pytest.fixture
 def library(admins: Desk, engine: HeldEngine) -> FakeLibrary:
     """The portal's library, on the portal's engine; a registry has one image for it."""
-    found = admins.plane.library
+    found = admins.plane.image_library
     assert isinstance(found, FakeLibrary)
     found.engine = engine
     found.registry[DESK] = replace(hello(), id="sha256:desk", name=DESK)

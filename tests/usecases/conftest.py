@@ -201,7 +201,7 @@ def opened(  # noqa: PLR0913, PLR0917 - one argument a part
         stores=stores,
         disk=StateDisk(tmp_path),
         engine=engine,
-        library=FakeLibrary(engine),
+        image_library=FakeLibrary(engine),
         image_checks=ProcessChecks(tmp_path / "checks", 5, clock, CHECK),
         homes=homes,
         files=FakeFiles(engine),

@@ -32,7 +32,7 @@ def library(engine: FakeEngine) -> FakeLibrary:
 
 @pytest.fixture
 def stocked(plane: Plane, library: FakeLibrary) -> Plane:
-    return replace(plane, library=library)
+    return replace(plane, image_library=library)
 
 
 def acts(plane: Plane) -> list[tuple[str, str, str]]:

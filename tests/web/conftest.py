@@ -62,6 +62,26 @@ def client_of(plane: Plane) -> Iterator[ClientOf]:
 
 
 @pytest.fixture
+def boss(plane: Plane) -> None:
+    """An administrator with a password."""
+    plane.accounting.add_user(User("admin", "virtual", admin=True, uid=79999, gid=79999))
+    plane.records.set_password("admin", plane.passwords.hash("admin's password"))
+
+
+@pytest.fixture
+def admin(plane: Plane, boss: None) -> Iterator[TestClient]:  # noqa: ARG001 - it has to exist
+    """A browser without scripts in which the administrator is signed in."""
+    with TestClient(
+        portal_of(plane), base_url="https://portal.test", follow_redirects=False
+    ) as client:
+        form = {"name": "admin", "password": "admin's password", "next": "/"}
+        origin = {"Origin": ORIGIN}
+        assert client.post("/login", data=form, headers=origin).status_code == 303
+        client.headers.update(origin)
+        yield client
+
+
+@pytest.fixture
 def admins(client_of: ClientOf) -> TestClient:
     """Return an administrator's client, who may do everything."""
     return client_of("admin", *SCOPES)

@@ -3,36 +3,20 @@
 import html
 import re
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 from adapters.fakes_engine import HELLO, FakeEngine, hello
-from served import portal_of
 from starlette.testclient import TestClient
 from usecases.conftest import APPLICATION
 
-from control_plane.domain.entities import Application, User
+from control_plane.domain.entities import Application
 from control_plane.domain.labels import IMAGE
 from control_plane.domain.ports import Plane
 from control_plane.domain.reach import Reach
 
 ORIGIN = {"Origin": "https://portal.test"}
 HERE = f"/admin/applications/{APPLICATION}"
-
-
-@pytest.fixture
-def admin(plane: Plane) -> Iterator[TestClient]:
-    """A browser in which an administrator is signed in."""
-    plane.accounting.add_user(User("admin", "virtual", admin=True, uid=79999, gid=79999))
-    plane.records.set_password("admin", plane.passwords.hash("admin's password"))
-    with TestClient(
-        portal_of(plane), base_url="https://portal.test", follow_redirects=False
-    ) as client:
-        form = {"name": "admin", "password": "admin's password", "next": "/"}
-        assert client.post("/login", data=form, headers=ORIGIN).status_code == 303
-        client.headers.update(ORIGIN)
-        yield client
 
 
 def listed(admin: TestClient, query: str) -> list[str]:

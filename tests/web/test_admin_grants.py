@@ -2,12 +2,10 @@
 
 import html
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from adapters.fakes_engine import HELLO, FakeEngine
-from served import portal_of
 from starlette.testclient import TestClient
 from usecases.conftest import APPLICATION, grant_of, until
 
@@ -19,7 +17,6 @@ from control_plane.domain.entities import (
     Group,
     Policy,
     State,
-    User,
     Volume,
 )
 from control_plane.domain.ports import Plane
@@ -30,20 +27,11 @@ NEW = "/admin/grants/new"
 NOTHING = {"users": "", "groups": "", "policy.share": "none"}
 
 
-@pytest.fixture
-def admin(plane: Plane) -> Iterator[TestClient]:
-    """A browser in which an administrator is signed in."""
-    plane.accounting.add_user(User("admin", "virtual", admin=True, uid=79999, gid=79999))
-    plane.records.set_password("admin", plane.passwords.hash("admin's password"))
+@pytest.fixture(autouse=True)
+def more(plane: Plane) -> None:
+    """A second application, and a group."""
     plane.accounting.add_application(SECOND)
     plane.accounting.add_group(Group("chemists", ("charlie",)))
-    with TestClient(
-        portal_of(plane), base_url="https://portal.test", follow_redirects=False
-    ) as client:
-        form = {"name": "admin", "password": "admin's password", "next": "/"}
-        assert client.post("/login", data=form, headers=ORIGIN).status_code == 303
-        client.headers.update(ORIGIN)
-        yield client
 
 
 def listed(admin: TestClient, query: str = "") -> list[tuple[str, str]]:

@@ -16,7 +16,7 @@ from usecases.conftest import grant_of, until
 
 from control_plane import lifecycle, sessions
 from control_plane.domain.access import Caller
-from control_plane.domain.entities import Application, Image, User
+from control_plane.domain.entities import Application, Image
 from control_plane.domain.labels import IMAGE
 from control_plane.domain.ports import Plane, PullProgress
 from control_plane.domain.roles import Actor
@@ -52,28 +52,9 @@ class SlowLibrary(FakeLibrary):
 @pytest.fixture
 def library(plane: Plane, engine: FakeEngine) -> Iterator[SlowLibrary]:
     made = SlowLibrary(engine)
-    object.__setattr__(plane, "library", made)
+    object.__setattr__(plane, "image_library", made)
     yield made
     made.go_on.set()
-
-
-@pytest.fixture
-def boss(plane: Plane) -> None:
-    """An administrator with a password."""
-    plane.accounting.add_user(User("admin", "virtual", admin=True, uid=79999, gid=79999))
-    plane.records.set_password("admin", plane.passwords.hash("admin's password"))
-
-
-@pytest.fixture
-def admin(plane: Plane, boss: None) -> Iterator[TestClient]:  # noqa: ARG001 - it has to exist
-    """A browser without scripts in which the administrator is signed in."""
-    with TestClient(
-        portal_of(plane), base_url="https://portal.test", follow_redirects=False
-    ) as client:
-        form = {"name": "admin", "password": "admin's password", "next": "/"}
-        assert client.post("/login", data=form, headers=ORIGIN).status_code == 303
-        client.headers.update(ORIGIN)
-        yield client
 
 
 def names(admin: TestClient, query: str = "") -> list[str]:

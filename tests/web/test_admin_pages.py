@@ -2,12 +2,10 @@
 
 import html
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
-import pytest
 from served import portal_of
 from starlette.testclient import TestClient
 
@@ -17,20 +15,6 @@ from control_plane.domain.ports import Plane
 
 HOUR = timedelta(hours=1)
 ORIGIN = {"Origin": "https://portal.test"}
-
-
-@pytest.fixture
-def admin(plane: Plane) -> Iterator[TestClient]:
-    """A browser in which an administrator is signed in."""
-    plane.accounting.add_user(User("admin", "virtual", admin=True, uid=79999, gid=79999))
-    plane.records.set_password("admin", plane.passwords.hash("admin's password"))
-    with TestClient(
-        portal_of(plane), base_url="https://portal.test", follow_redirects=False
-    ) as client:
-        form = {"name": "admin", "password": "admin's password", "next": "/"}
-        assert client.post("/login", data=form, headers=ORIGIN).status_code == 303
-        client.headers.update(ORIGIN)
-        yield client
 
 
 def test_users_are_listed_searched_and_sorted(admin: TestClient, plane: Plane) -> None:

@@ -16,7 +16,7 @@ from usecases.conftest import Clock, grant_of, until
 
 from control_plane import sessions, usage
 from control_plane.domain.access import Caller
-from control_plane.domain.entities import Sample, Session, State, User
+from control_plane.domain.entities import Sample, Session, State
 from control_plane.domain.ports import Plane
 from control_plane.errors import StartError
 
@@ -24,25 +24,6 @@ ORIGIN = {"Origin": "https://portal.test"}
 LIST = "/admin/sessions"
 UNKNOWN = "0" * 32
 WITHIN_TWO_SECONDS = 2000
-
-
-@pytest.fixture
-def boss(plane: Plane) -> None:
-    """An administrator with a password."""
-    plane.accounting.add_user(User("admin", "virtual", admin=True, uid=79999, gid=79999))
-    plane.records.set_password("admin", plane.passwords.hash("admin's password"))
-
-
-@pytest.fixture
-def admin(plane: Plane, boss: None) -> Iterator[TestClient]:  # noqa: ARG001 - it has to exist
-    """A browser without scripts in which the administrator is signed in."""
-    with TestClient(
-        portal_of(plane), base_url="https://portal.test", follow_redirects=False
-    ) as client:
-        form = {"name": "admin", "password": "admin's password", "next": "/"}
-        assert client.post("/login", data=form, headers=ORIGIN).status_code == 303
-        client.headers.update(ORIGIN)
-        yield client
 
 
 def begun(plane: Plane, name: str) -> Session:

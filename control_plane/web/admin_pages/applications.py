@@ -195,7 +195,7 @@ def _choices(visit: entry.Visit) -> Sequence[tuple[str, str]]:
     """Return the engine's images that could be applications; those that are none come first."""
     taken = {one.image for one in visit.plane.accounting.applications()}
     try:
-        found = visit.plane.library.images()
+        found = visit.plane.image_library.images()
     except EngineUnavailableError:
         return ()
     names = sorted({one.name for one in found if not one.name.startswith("<none>")})

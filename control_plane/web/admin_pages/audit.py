@@ -3,7 +3,7 @@
 Invariant: days are those of UTC; what is downloaded as CSV is what was searched for, all of it.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, time, timedelta
 from urllib.parse import urlencode
 
@@ -62,31 +62,14 @@ def _listed(visit: entry.Visit, asked: lists.Wanted) -> Response:
     one = Search(
         asked.words, **exact, since=_day(more["since"]), until=_day(more["until"], after=True)
     )
-    total = visit.plane.records.audit_count(
-        words=one.words,
-        actor=one.actor,
-        action=one.action,
-        target=one.target,
-        since=one.since,
-        until=one.until,
-    )
+    total = visit.plane.records.audit_count(**asdict(one))
     shown = lists.cut(asked, total, COLUMNS, lambda at, count: _found(visit, one, at, count))
     context = {"list": shown, "actions": ACTIONS, "csv": _csv(one, exact)}
     return visit.page("admin/audit.html", context)
 
 
 def _found(visit: entry.Visit, one: Search, offset: int, count: int) -> list[AuditRow]:
-    rows = visit.plane.records.audit(
-        words=one.words,
-        actor=one.actor,
-        action=one.action,
-        target=one.target,
-        since=one.since,
-        until=one.until,
-        limit=count,
-        offset=offset,
-    )
-    return list(rows)
+    return list(visit.plane.records.audit(**asdict(one), limit=count, offset=offset))
 
 
 def _csv(one: Search, exact: dict[str, str]) -> str:
