@@ -44,6 +44,7 @@ def raises(guest: TestClient) -> Raises:
         def broken(_: Request) -> Response:
             raise error
 
+        # To the client it is any ASGI application.
         guest.app.router.routes.insert(0, Route("/broken", broken, methods=["GET", "POST"]))  # type: ignore[attr-defined]
 
     return made
