@@ -1,18 +1,18 @@
 # The commands of a newcomer and of a developer; what is longer than a line stands in a script.
 .DEFAULT_GOAL := help
-.PHONY: help trial trial-clean test test-hosts check bench images venv words lock
+.PHONY: help trial trial-clean test test-hosts mutations check bench images venv words lock
 
 PYTHON := .venv/bin/python
 CODE := control_plane ansible images/build images/building tests
 # What needs no engine, no database server, no nginx and no browser.
-UNIT := $(wildcard tests/test_*.py tests/domain tests/usecases tests/web tests/cli tests/bundle) \
+UNIT := $(wildcard tests/test_*.py tests/domain tests/usecases tests/web tests/cli tests/bundle tests/security) \
 	$(patsubst %,tests/adapters/test_%.py,accounting_class accounting_csv accounting_snapshot \
-		allow_list gateway_contract pam_host simphony)
+		allow_list gateway_contract journal pam_host simphony)
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-trial: ## run the whole portal on this machine until Ctrl-C (root; TRIAL_PORT=8443)
+trial: ## run the whole portal on this machine until Ctrl-C (root; TRIAL_PORT=8443, TRIAL_APPS_PORT, TRIAL_APPS_DOMAIN)
 	@exec control_plane/trial/run
 
 trial-clean: ## remove what trials left: var/, homes, images, network
@@ -23,6 +23,10 @@ test: ## run the tests on the real parts and on whole hosts, in less than an hou
 
 test-hosts: ## all that provision whole hosts, every release and rarer ways, too (root; ARGS="-k name")
 	@exec tests/run tests/deploy $(ARGS)
+
+mutations: ## take each defence out of a copy and see its test fail (root; ARGS="-k name")
+	@control_plane/trial/venv control_plane/requirements.lock tests/requirements.lock
+	@exec $(PYTHON) tests/security/mutate $(ARGS)
 
 check: venv ## lint, types, unit tests
 	$(PYTHON) -m ruff check $(CODE)

@@ -116,6 +116,9 @@ def create_group(books: Books, actor: Actor, group: Group) -> Group:
     """Create a group; ConflictError for its name, NotFoundError for a member."""
     rules.check_group_name(group.name)
     made = replace(group, members=_names(group.members))
+    if books.accounting.group(made.name) is None:
+        # What is shared with a former one of that name would be shared with this one.
+        books.records.forget_group(made.name)
     books.accounting.add_group(made)
     acts.note(books, actor, "group-create", made.name, after=acts.of_group(made))
     return made
@@ -159,6 +162,7 @@ def remove_group(books: Books, actor: Actor, name: str) -> None:
         raise NotFoundError(f"There is no group {shown(name)}.")
     lost = [one for one in books.accounting.grants() if one.grantee == Grantee("group", name)]
     books.accounting.remove_group(name)
+    books.records.forget_group(name)
     acts.note(books, actor, "group-remove", name, before=acts.of_group(group))
     acts.note_lost(books, actor, lost, f"with the group {name}")
 

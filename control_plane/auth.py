@@ -6,7 +6,8 @@ than its user may just now.
 
 import hashlib
 import secrets
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -15,7 +16,7 @@ from itsdangerous import BadSignature, URLSafeSerializer
 
 from control_plane import rules, signing_in, throttle, usage
 from control_plane.domain.access import Caller
-from control_plane.domain.entities import SCOPES, Person, SignIn, Token, User
+from control_plane.domain.entities import SCOPES, Person, Share, SignIn, Token, User
 from control_plane.domain.ports import Plane
 from control_plane.domain.roles import scopes_of
 from control_plane.errors import (
@@ -33,6 +34,10 @@ SIGNIN_LIFE = timedelta(days=7)
 TOKEN_PREFIX = "rapp_"  # noqa: S105 - the public prefix, not a token
 _USER: Final = "user"
 _STRANGER: Final = "stranger"
+_GUEST: Final = "guest"
+_LINK: Final = "link"
+GUEST_PREFIX = "guest:"
+MOST_GUESTS = 200
 
 
 def sign_in(plane: Plane, proof: Proof) -> str:
@@ -93,14 +98,24 @@ def require_own_password(plane: Plane, user: User) -> None:
 
 
 def by_cookie(plane: Plane, value: str) -> Caller | None:
-    """Return whose cookie that is; it may do all that its user may."""
+    """Return whose cookie that is; it may do all that its user may. Never a guest."""
+    caller = visitor_by_cookie(plane, value)
+    return None if caller and caller.guest_of else caller
+
+
+def visitor_by_cookie(plane: Plane, value: str) -> Caller | None:
+    """Return whose cookie that is, be it a guest's, who may enter one session and nothing else."""
     try:
         secret = _signer(plane).loads(value)
     except BadSignature:
         return None
-    signin = plane.access.signed_in(_digest(str(secret)), plane.clock())
-    user = _of_signin(plane, signin) if signin else None
-    return Caller(user, scopes_of(user), signin_id=signin.id) if user and signin else None
+    return by_signin(plane, _digest(str(secret)))
+
+
+def by_signin(plane: Plane, signin_id: str) -> Caller | None:
+    """Return who signed in so, be it a guest, as long as that holds."""
+    signin = plane.access.signed_in(signin_id, plane.clock())
+    return _caller(plane, signin) if signin else None
 
 
 def by_password(plane: Plane, proof: Proof) -> Caller:
@@ -125,8 +140,95 @@ def still_in(plane: Plane, caller: Caller, scope: str = "") -> bool:
         user = _of_token(plane, tokens[0]) if tokens else None
     else:
         signin = plane.access.signed_in(caller.signin_id, plane.clock())
-        user = _of_signin(plane, signin) if signin else None
+        found = _caller(plane, signin) if signin else None
+        user = found.user if found else None
     return user is not None and (not scope or scope in caller.scopes & scopes_of(user))
+
+
+def is_in(plane: Plane, viewer: str) -> bool:
+    """Whether that sign-in or token has not ended."""
+    if plane.access.signed_in(viewer, plane.clock()):
+        return True
+    now = plane.clock()
+    return any(one.id == viewer and now < one.expires_at for one in _tokens(plane))
+
+
+def is_let_in(plane: Plane, name: str) -> bool:
+    """Whether someone of that name is let in who has a sign-in or a token; from memory."""
+    user = _known(plane, name)
+    return user is not None and _let_in(plane, user) is not None
+
+
+def may_sign_in(plane: Plane, name: str) -> bool:
+    """Whether accounting or else the host knows someone of that name, and lets them in."""
+    is_known = plane.access.user(name) is not None or plane.host.person(name) is not None
+    return is_known and is_let_in(plane, name)
+
+
+def entered(plane: Plane, caller: Caller) -> tuple[str, ...]:
+    """Return the links that a browser has entered, and the sessions it opened knowingly."""
+    signin = plane.access.signins.get(caller.signin_id)
+    return signin.shares if signin else ()
+
+
+def who_entered(plane: Plane) -> Mapping[str, set[str]]:
+    """Return the users who entered each link, by its share, with a sign-in that holds."""
+    now, found = plane.clock(), defaultdict[str, set[str]](set)
+    for signin in list(plane.access.signins.values()):
+        user = _of_signin(plane, signin) if signin.shares and now < signin.expires_at else None
+        for key in signin.shares if user else ():
+            found[key] |= {signin.user}
+    return found
+
+
+def note_entered(plane: Plane, caller: Caller, key: str) -> None:
+    """Note in a browser's sign-in that it entered a link or opened a session knowingly.
+
+    NotSignedInError where the sign-in has ended.
+    """
+    with plane.access.lock:
+        signin = plane.access.signed_in(caller.signin_id, plane.clock())
+        if signin is None:
+            raise NotSignedInError("Nobody is signed in.", "Sign in, and open it again.")
+        known = [one for one in signin.shares if _is_known(plane, one) and one != key]
+        changed = replace(signin, shares=(*known, key))
+        if not plane.records.note_shares(changed.id, changed.shares):
+            raise NotSignedInError("Nobody is signed in.", "Sign in, and open it again.")
+        plane.access.signins[changed.id] = changed
+
+
+def let_guest_in(
+    plane: Plane, share: Share, display: str, address: str, *, instead_of: Caller | None
+) -> str:
+    """Return the cookie's value of a new guest, whose sign-in ends with the share."""
+    secret, now = secrets.token_urlsafe(24), plane.clock()
+    name = f"{GUEST_PREFIX}{share.id}"
+    if sum(one.user == name for one in plane.access.signins.values()) >= MOST_GUESTS:
+        raise ConflictError("This link has let in as many guests as it may.", "Ask for a new one.")
+    signin = SignIn(
+        id=_digest(secret),
+        user=name,
+        kind=_GUEST,
+        created_at=now,
+        expires_at=share.expires_at,
+        address=address,
+        source=_LINK,
+        shares=(share.id,),
+        display=display,
+    )
+    with plane.access.lock:
+        if instead_of:
+            sign_out(plane, instead_of.signin_id)
+        plane.records.add_signin(signin)
+        plane.access.signins[signin.id] = signin
+    return _signer(plane).dumps(secret)
+
+
+def forget_guests(plane: Plane, share_id: str) -> None:
+    """End the sign-ins of a share's guests; the caller holds the lock."""
+    user = User(f"{GUEST_PREFIX}{share_id}", "virtual")
+    plane.records.end_signins(user.name)
+    _forget_signins(plane, user, "")
 
 
 def issue_token(
@@ -192,6 +294,16 @@ def _virtual_person(plane: Plane, user: User) -> Person:
     return Person(user.name, user.uid, user.gid, (), home, home_is_volume=True)
 
 
+def _caller(plane: Plane, signin: SignIn) -> Caller | None:
+    if signin.kind == _GUEST:
+        user = User(signin.user, "virtual")
+        share_id = signin.user.removeprefix(GUEST_PREFIX)
+        holds = plane.site.guests and share_id in plane.access.shares
+        return Caller(user, frozenset(), signin.id, guest_of=share_id) if holds else None
+    found = _of_signin(plane, signin)
+    return Caller(found, scopes_of(found), signin_id=signin.id) if found else None
+
+
 def _entered(plane: Plane, proven: Proven, address: str) -> str:
     user, secret, now = _noticed(plane, proven), secrets.token_urlsafe(24), plane.clock()
     signin = SignIn(
@@ -233,10 +345,13 @@ def _of_signin(plane: Plane, signin: SignIn) -> User | None:
 
 
 def _of_token(plane: Plane, token: Token) -> User | None:
-    user = plane.access.user(token.user)
-    if user is None and "pam" in plane.site.methods:
-        user = User(token.user, "system")
+    user = _known(plane, token.user)
     return _let_in(plane, user) if user else None
+
+
+def _known(plane: Plane, name: str) -> User | None:
+    known = plane.access.user(name)
+    return User(name, "system") if known is None and "pam" in plane.site.methods else known
 
 
 def _let_in(plane: Plane, user: User) -> User | None:
@@ -252,6 +367,14 @@ def _forget_signins(plane: Plane, user: User, but: str) -> None:
     for signin in [one for one in plane.access.signins.values() if one.user == user.name]:
         if signin.id != but:
             del plane.access.signins[signin.id]
+
+
+def _tokens(plane: Plane) -> list[Token]:
+    return list(plane.access.tokens.values())
+
+
+def _is_known(plane: Plane, key: str) -> bool:
+    return key in plane.access.shares or key in plane.access.sessions
 
 
 def _signer(plane: Plane) -> URLSafeSerializer:

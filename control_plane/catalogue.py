@@ -108,6 +108,8 @@ def startable(plane: Plane, user: User, grant_id: str) -> tuple[Entry, Image]:
         )
     if barred := _out_of_reach(plane, grant, image, user.kind):
         raise InvalidError("The policy is refused.", barred)
+    if refusal := containers.refused_command(grant.application, image):
+        raise InvalidError("The application is refused.", [FieldError("command", refusal)])
     if refusal := containers.refused_mounts(grant.application, entry.policy, image):
         raise InvalidError("The policy is refused.", [FieldError("volumes", refusal)])
     resolved = tuple(plane.folders.resolved(one) for one in entry.policy.volumes)
@@ -127,7 +129,10 @@ def _refused_mounts(plane: Plane, grant: Grant, image: Image | None) -> str:
             plane.folders.resolved(volume)
     except InvalidError as error:
         return "; ".join(one.message for one in error.errors) or error.message
-    return containers.refused_mounts(grant.application, grant.policy, image) if image else ""
+    if image is None:
+        return ""
+    of_command = containers.refused_command(grant.application, image)
+    return of_command or containers.refused_mounts(grant.application, grant.policy, image)
 
 
 def _entry(plane: Plane, user: User, grant: Grant, image: Image | None) -> Entry:

@@ -44,6 +44,12 @@ class _Plan:
             if isinstance(one.thing, User):
                 yield _as_user(one.before), _as_user(one.after)
 
+    def groups(self, *, come: bool) -> Iterator[str]:
+        """Yield the name of each group that comes, or that goes."""
+        for one in self.changes:
+            if isinstance(one.thing, str) and (one.before is None) == come:
+                yield one.thing
+
 
 def export(books: Books) -> dict[str, list[Any]]:
     """Return all of accounting as plain data; licences stand in it."""
@@ -122,6 +128,8 @@ def _carry_out(books: Books, actor: Actor, plan: _Plan) -> None:
             books.records.forget_user(now.name)  # what a former one of that name left
         elif now and was and now.enabled and not was.enabled:
             departures.sign_out(books, now.name)  # what a disabling that was cut short left
+    for group in plan.groups(come=True):
+        books.records.forget_group(group)  # what is shared with a former one of that name
     _keep_nothing(books, plan)
     books.accounting.rewrite(lambda present: _after(present, plan))
     for was, now in users:
@@ -129,6 +137,8 @@ def _carry_out(books: Books, actor: Actor, plan: _Plan) -> None:
             books.records.forget_user(was.name)
         elif now and not now.enabled:
             departures.sign_out(books, now.name)
+    for group in plan.groups(come=False):
+        books.records.forget_group(group)
     _note(books, actor, plan)
 
 

@@ -49,6 +49,19 @@ def enforce(plane: Plane) -> None:
         _follow(plane, session, _holding(plane, session, held), kept)
 
 
+def cut_connections(plane: Plane, owner: str) -> None:
+    """Cut whoever has someone's sessions open; these compute on, at another address from now on."""
+    open_now = [
+        one
+        for one in plane.access.sessions_of(owner)
+        if one.state is State.READY and not one.cut_off
+    ]
+    for session in open_now:
+        _cut_off(plane, session, "its owner signed out everywhere")
+    if open_now:
+        enforce(plane)
+
+
 def keep_time(plane: Plane) -> None:
     """Stop what is past its end, and warn ten minutes before."""
     now = plane.clock()
@@ -204,12 +217,23 @@ def _adjust(plane: Plane, session: Session, was: Policy, now: Policy) -> None:
     if lost := narrowed(was, now):
         sessions.ask_to_stop(plane, session, f"the policy does not allow {lost} any more")
         return
+    if was.share != now.share:
+        _share(plane, session, now)
     if session.state is not State.READY:
         return
     if any(getattr(was, name) != getattr(now, name) for name in _LIMITS):
         plane.jobs.submit(session.id, _limit(plane, session, now))
     if was.max_lifetime != now.max_lifetime:
         _retime(plane, session, was, now)
+
+
+def _share(plane: Plane, session: Session, now: Policy) -> None:
+    """Let the session be shared as far as its policy says now; what is shared further is over."""
+    with plane.access.lock:  # else what is changed meanwhile would be lost
+        current = plane.access.sessions.get(session.id)
+        if current and current.policy and current.living:
+            policy = replace(current.policy, share=now.share)
+            sessions.change(plane, current, "What may be shared was changed.", policy=policy)
 
 
 def _limit(plane: Plane, session: Session, now: Policy) -> Job:

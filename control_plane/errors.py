@@ -121,6 +121,12 @@ class StoreUnavailableError(UnavailableError):
     code = "store-unavailable"
 
 
+class ForwarderUnavailableError(UnavailableError):
+    """What lets people through to shared sessions does not answer."""
+
+    code = "forwarder-unavailable"
+
+
 class GatewayError(ControlPlaneError):
     """The routes could not be handed to nginx."""
 

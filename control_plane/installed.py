@@ -5,6 +5,7 @@ database is up to date before it is used.
 """
 
 import hashlib
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -23,6 +24,7 @@ from control_plane.adapters.records import PeeweeRecords
 from control_plane.adapters.stores import PeeweeStores
 from control_plane.adapters.stores_together import Together
 from control_plane.domain import policy
+from control_plane.domain.containers import Bounds
 from control_plane.domain.entities import Application, Grant, Grantee
 from control_plane.domain.face import Face
 from control_plane.domain.ports import Folders, Host, Limits, Site
@@ -50,6 +52,8 @@ def site(settings: Settings, secret: bytes) -> Site:
     return Site(
         realm=settings.realm,
         public_url=settings.public_url,
+        apps_domain=settings.apps_domain,
+        apps_port=settings.apps_port,
         methods=settings.auth.methods,
         admins=frozenset(settings.auth.admins),
         limits=Limits(
@@ -63,6 +67,7 @@ def site(settings: Settings, secret: bytes) -> Site:
             stop_timeout=settings.engine.stop_timeout,
             network=limits.network,
             max_lifetime=limits.max_lifetime,
+            bounds=Bounds(limits.open_files, limits.disk),
         ),
         secret=secret,
         virtual_uids=settings.auth.virtual_uids,
@@ -70,27 +75,40 @@ def site(settings: Settings, secret: bytes) -> Site:
         demo=_demo(settings.demo.applications),
         archives=settings.state_directory / "backups" / "homes",
         reach=Reach(
-            elsewhere=engine_place(settings).elsewhere,
+            elsewhere=engine_place(settings, speaks=False).elsewhere,
             published=settings.engine.reach == "loopback",
         ),
         face=_face(settings),
+        guests=settings.sharing.guests,
     )
 
 
-def engine_place(settings: Settings) -> EnginePlace:
-    """Return where the engine is, for whoever reaches no container; SettingsError."""
+def engine_door() -> Path | None:
+    """Return where the engine's door is; None where there is none, as for root's commands."""
+    named = os.environ.get("ENGINE_SOCKET")
+    return Path(named) if named else None
+
+
+def engine_place(settings: Settings, *, speaks: bool = True) -> EnginePlace:
+    """Return where the engine is, for whoever reaches no container; SettingsError.
+
+    The key to an engine elsewhere is shut to whoever never `speaks` to it.
+    """
     given = {name: getattr(settings.engine, name) for name in ("tls_ca", "tls_cert", "tls_key")}
     lacking = [f"engine.{name}" for name, path in given.items() if path is None]
     if len(lacking) not in (0, len(given)):
         raise SettingsError(f"{lacking[0]}: missing; {', '.join(given)} go together")
     return docker_place.find(
-        settings.engine.host, None if lacking else Certificates(*given.values())
+        settings.engine.host,
+        None if lacking else Certificates(*given.values()),
+        speaks=speaks,
     )
 
 
 def engine_reached(settings: Settings) -> EnginePlace:
     """Return where the engine is and how its containers are reached; SettingsError."""
-    return docker_place.reaching(engine_place(settings), settings.engine.reach)
+    place = engine_place(settings, speaks=engine_door() is None)
+    return docker_place.reaching(place, settings.engine.reach)
 
 
 def open_stores(settings: Settings, host: Host) -> OpenStores:
@@ -117,7 +135,7 @@ def open_stores(settings: Settings, host: Host) -> OpenStores:
 
 def folders(settings: Settings) -> Folders:
     """Return what judges volumes; our own directories are never mounted."""
-    if engine_place(settings).elsewhere:
+    if engine_place(settings, speaks=False).elsewhere:
         return FoldersElsewhere()
     return HostFolders(settings.volumes.roots, [settings.state_directory, CONFIGURATION])
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from control_plane import enforcement, imports, sessions
+from control_plane import enforcement, imports, sessions, sharing
 from control_plane.domain import labels
 from control_plane.domain.entities import Session, State, Token, User
 from control_plane.domain.jobs import Job
@@ -39,8 +39,10 @@ def refresh(plane: Plane) -> None:
     """Read again who is signed in and who may be, after another process wrote."""
     with plane.access.lock:
         now, users = plane.clock(), plane.accounting.users()
-        plane.access.load(plane.records.signins(now), _tokens(plane, now, users), users)
+        signins, tokens = plane.records.signins(now), _tokens(plane, now, users)
+        plane.access.load(signins, tokens, users, plane.records.shares())
         _forget_failures(plane)
+    sharing.forget_unknown(plane)
     enforcement.enforce(plane)
 
 

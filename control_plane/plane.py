@@ -8,18 +8,17 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from control_plane import installed
+from control_plane import engine_parts, installed
 from control_plane import settings as settings_module
+from control_plane.adapters import forwarder_client
 from control_plane.adapters.disk import StateDisk
-from control_plane.adapters.docker_files import DockerFiles
-from control_plane.adapters.docker_homes import DockerHomes
-from control_plane.adapters.docker_library import DockerLibrary
-from control_plane.adapters.engine import DockerEngine
 from control_plane.adapters.events import EventHub
+from control_plane.adapters.forwarder_client import ForwarderClient
 from control_plane.adapters.gateway import FilesGateway
 from control_plane.adapters.image_checks import ProcessChecks
 from control_plane.adapters.jobs import LoopJobs
 from control_plane.adapters.pam_host import PamHost
+from control_plane.adapters.pam_socket import PamSocket
 from control_plane.adapters.passwords import Argon2Passwords
 from control_plane.adapters.providers import GithubProvider, OidcProvider, Registration
 from control_plane.domain.access import Access
@@ -47,28 +46,26 @@ def open_plane(
     ConflictError while another process has held the realm for `patience` seconds.
     """
     _lock(settings.state_directory / "control-plane.lock", patience)
-    host = PamHost(settings.auth.pam_service)
+    host = _host(settings)
     opened = installed.open_stores(settings, host)
-    engine = installed.engine_reached(settings)
+    parts = engine_parts.of(settings)
     return Plane(
         site=installed.site(settings, secret),
         accounting=opened.accounting,
         records=opened.records,
         stores=opened.stores,
         disk=StateDisk(settings.state_directory),
-        engine=DockerEngine(
-            settings.realm,
-            engine,
-            directory=settings.state_directory / "identities",
-            session_range=settings.engine.session_range,
-        ),
-        image_library=DockerLibrary(engine),
+        engine=parts.engine,
+        image_library=parts.image_library,
         image_checks=ProcessChecks(
             settings.state_directory / "checks", settings.engine.start_timeout, _now
         ),
-        homes=DockerHomes(settings.realm, engine),
-        files=DockerFiles(settings.realm, engine),
+        homes=parts.homes,
+        files=parts.files,
         gateway=FilesGateway(settings.spool, settings.routes_status, ANY_ADDRESS),
+        forwarder=ForwarderClient(
+            Path(os.environ.get("FORWARDER_SOCKET", forwarder_client.SOCKET)), _now
+        ),
         passwords=Argon2Passwords(),
         host=host,
         folders=installed.folders(settings),
@@ -80,6 +77,12 @@ def open_plane(
         clock=_now,
         condition=condition or Unwatched(),
     )
+
+
+def _host(settings: Settings) -> PamHost:
+    """Return the host's users; another process judges their passwords where there is one."""
+    service, socket = settings.auth.pam_service, settings.pam_socket
+    return PamHost(service, judge=PamSocket(socket, service).authenticate if socket else None)
 
 
 def _providers(settings: Settings) -> Mapping[str, Provider]:

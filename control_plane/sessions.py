@@ -53,7 +53,13 @@ def begin(  # noqa: PLR0913 - whose, what, and how it is chosen
         first = _make_room(plane, caller.user.name, entry, instead=instead)
         session = _record(plane, caller.user.name, entry, image, values)
         spec = containers.spec(
-            session, entry.grant.application, entry.policy, image, person, realm=plane.site.realm
+            session,
+            entry.grant.application,
+            entry.policy,
+            image,
+            person,
+            realm=plane.site.realm,
+            bounds=plane.site.limits.bounds,
         )
         plane.jobs.submit(session.id, start(plane, session, spec, first))
     remembered = {**values, "resolution": FITTED} if fitted else values

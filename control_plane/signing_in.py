@@ -156,7 +156,8 @@ def _opened(plane: Plane, returned: Return) -> tuple[Asking, str]:
     except BadSignature as error:
         raise _strange() from error
     in_time = plane.clock().timestamp() < until
-    if source != returned.source or not compare_digest(state, returned.state) or not in_time:
+    is_ours = compare_digest(state.encode(), returned.state.encode())
+    if source != returned.source or not is_ours or not in_time:
         raise _strange()
     return Asking(state, nonce, verifier), wanted
 

@@ -1,5 +1,6 @@
 """A whole portal of the tests' own, and the people who use it."""
 
+import fcntl
 import os
 import pwd
 import secrets
@@ -10,7 +11,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +21,8 @@ import httpx
 import openapi_check
 
 from control_plane.domain.entities import SCOPES
+from control_plane.domain.origins import Origins
+from control_plane.errors import ControlPlaneError
 from control_plane.trial import fit, host, leftovers, programs
 from control_plane.trial.account import environment
 from control_plane.trial.places import CLONE, PortalOptions, command
@@ -31,22 +34,41 @@ from control_plane.web.app import API
 CAST = ("alice", "bob", "charlie", "admin", "dora")
 HELLO, TERMINAL, JUPYTER = (f"remoteapp/{name}:latest" for name in ("hello", "terminal", "jupyter"))
 GRANTED = {"alice": (HELLO, TERMINAL, JUPYTER), "bob": (HELLO, TERMINAL), "dora": (HELLO, TERMINAL)}
+OWN_SCOPES = ("sessions:read", "sessions:write", "shares:write")
 LOGS = CLONE / "var" / "test-log"
 KEPT_LOGS = 20
+# The accounts that tests made, locked by every portal that runs.
+ACCOUNTS = Path("/run/remoteapp-tests.accounts")
 # What ends somebody's tokens, those of the tests too.
 ENDING = {("user", verb) for verb in ("password", "remove")}
 
 
 class LikeABrowser(httpx.HTTPTransport):
-    """Asks once more where a kept connection ends unanswered, as nginx's do at a reload."""
+    """Knows that what ends with .localhost is this machine, which few other programs do.
 
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
+    Asks once more where a kept connection ends unanswered, as nginx's do at a reload.
+    """
+
+    def handle_request(self, asked: httpx.Request) -> httpx.Response:
+        request = _of_this_machine(asked)
         try:
             return super().handle_request(request)
         except httpx.RemoteProtocolError as error:
             if "without sending a response" not in str(error):
                 raise
             return super().handle_request(request)
+
+
+def _of_this_machine(request: httpx.Request) -> httpx.Request:
+    if not request.url.host.endswith(".localhost"):
+        return request
+    return httpx.Request(
+        request.method,
+        request.url.copy_with(host="localhost"),
+        headers=request.headers,
+        stream=request.stream,
+        extensions={**request.extensions, "sni_hostname": request.url.host},
+    )
 
 
 @dataclass
@@ -63,6 +85,11 @@ class RunningPortal:
     @property
     def url(self) -> str:
         return self.portal.url
+
+    def home(self, session_id: str) -> str:
+        """Return the origin that a session's application lives on."""
+        options = self.portal.options
+        return Origins(self.url, options.apps_domain, options.apps_port).of(session_id)
 
     @property
     def realm(self) -> str:
@@ -114,15 +141,19 @@ class RunningPortal:
         return self.guest(Authorization=f"Bearer {self.token(name)}")
 
     def token(self, name: str) -> str:
-        """Return a token for starting and stopping, an administrator's for all; one a person."""
+        """Return a token for one's own sessions, an administrator's for all; one a person."""
         if name not in self._tokens:
             credentials = (self.sign_in_name(name), self.password(name))
-            scopes = {"scopes": list(SCOPES)} if name == "admin" else {}
-            body = {"name": "tests", **scopes}
+            scopes = SCOPES if name == "admin" else OWN_SCOPES
+            body = {"name": "tests", "scopes": list(scopes)}
             answer = self.guest().post("/api/v1/tokens", json=body, auth=credentials)
             assert answer.status_code == 201, answer.text
             self._tokens[name] = answer.json()["token"]
         return self._tokens[name]
+
+    def forget_token(self, name: str) -> None:
+        """Have the next token of someone's made anew: this one has ended."""
+        self._tokens.pop(name, None)
 
     def remoteappdb(self, *words: str, line: str = "") -> str:
         """Run a verb with the portal's own settings; return what it prints."""
@@ -170,7 +201,9 @@ class RunningPortal:
 
     def mend(self) -> None:
         """Start what a test has killed."""
+        self.portal.start_engine()
         self.portal.start_control_plane()
+        self.portal.start_forwarder()
         self.portal.start_nginx()
         self.portal.wait_until_ready()
 
@@ -203,13 +236,20 @@ def running(**options: Any) -> Iterator[RunningPortal]:
 
 @contextmanager
 def service_account() -> Iterator[None]:
-    """Have the service's account; it is removed again if it was made here."""
-    made = host.provide_user()
-    try:
-        yield
-    finally:
-        if made:
-            host.remove_user()
+    """Have the accounts of our processes; the last who has them removes what was made here."""
+    with ACCOUNTS.open("a+") as made:
+        fcntl.flock(made, fcntl.LOCK_SH)
+        made.writelines(f"{name}\n" for name in host.provide_users())
+        made.flush()
+        try:
+            yield
+        finally:
+            # A trial or another portal of the tests may use them still.
+            with suppress(BlockingIOError, ControlPlaneError):
+                fcntl.flock(made, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                made.seek(0)
+                host.remove_users(set(made.read().split()))
+                made.truncate(0)
 
 
 @contextmanager
@@ -250,11 +290,15 @@ def _options(undo: ExitStack, options: dict[str, Any], volumes: Path) -> PortalO
         "directory": directory,
         "realm": f"test-{secrets.token_hex(4)}",
         "port": free_port(),
+        "apps_port": free_port(),
         "account": account,
         "restart": False,
         "signin_rate": "",
+        # What these allow is seen here; that the host has to allow it, in tests/engine_door.
+        "engine_rules": {"allow_legacy_home": True, "allow_powerful_homes": True},
     }
-    settings = {"engine": {"start_timeout": 20}} | options.pop("settings", {})
+    fixed = {"engine": {"start_timeout": 20}, "sharing": {"guests": True}}
+    settings = fixed | options.pop("settings", {})
     settings.setdefault("volumes", {"roots": [str(volumes)]})
     return PortalOptions(**own | options, settings=settings)
 

@@ -14,6 +14,7 @@ from control_plane.cli.control_plane import VERBS
 from control_plane.cli.remoteappdb import cli as remoteappdb
 from control_plane.cli.remoteapprest import cli as remoteapprest
 from control_plane.domain.entities import Policy
+from control_plane.engine_door.rules_file import RuleFile
 from control_plane.settings import Settings
 from control_plane.web.app import API
 
@@ -33,14 +34,19 @@ def settings(model: type[BaseModel] = Settings, above: str = "") -> Iterator[str
             yield key
 
 
-def documented_settings() -> set[str]:
-    chapter = GUIDE.split("## Settings")[1].split("\n## ")[0]
+def documented(chapter_name: str) -> set[str]:
+    """Return the keys of the table in a chapter of the guide."""
+    chapter = GUIDE.split(f"\n{chapter_name}\n")[1].split("\n## ")[0]
     rows = [line.split("|")[1] for line in chapter.splitlines() if line.startswith("| `")]
     return {word for row in rows for word in re.findall(r"`([a-z_.]+)`", row)}
 
 
 def test_every_setting_is_documented_and_none_that_is_not_there() -> None:
-    assert documented_settings() == set(settings())
+    assert documented("## Settings") == set(settings())
+
+
+def test_every_rule_of_the_engines_door_is_documented_and_none_that_is_not_there() -> None:
+    assert documented("## The engine's door") == set(settings(RuleFile))
 
 
 @pytest.mark.parametrize("field", [one.name for one in fields(Policy)])

@@ -68,6 +68,11 @@ def test_an_unknown_or_missing_key_is_named(said: Said, content: str, line: str)
 @pytest.mark.parametrize(
     ("content", "begin", "allowed"),
     [
+        ("apps_domain = '*.x.test'", "apps_domain = '*.x.test'", "such as apps.example.org"),
+        ("apps_domain = 'x.test:8443'", "apps_domain = 'x.test:8443'", "without a port"),
+        ("apps_domain = 'X.test'", "apps_domain = 'X.test'", "in lower case"),
+        ("apps_port = 65536", "apps_port = 65536", "less than or equal to 65535"),
+        ("apps_port = 443", "apps_port = 443", "another port than public_url's, or 0"),
         ("[auth]\nmethods = ['ldap']", "auth.methods.0 = 'ldap'", "'pam', 'virtual', 'oidc'"),
         ("[auth]\nauto_create_users = 'perhaps'", "auth.auto_create_users", "boolean"),
         ("[auth]\nallow_list_file = 'names'", "auth.allow_list_file = 'names'", "absolute path"),
@@ -210,3 +215,15 @@ def test_a_file_that_holds_no_secret_is_named_and_not_shown(tmp_path: Path, cont
 def test_a_secret_file_that_lacks_is_named(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="No such file"):
         read_secret("auth.oidc.client_secret_file", tmp_path / "none")
+
+
+@pytest.mark.parametrize("content", ["", "remoteapp", "change me change me change me"])
+def test_the_portal_does_not_begin_with_a_secret_that_could_be_guessed(
+    tmp_path: Path, content: str
+) -> None:
+    (tmp_path / "secret").write_text(content)
+    words = [sys.executable, "-c", "from control_plane import settings; settings.secret()"]
+    environment = {**os.environ, "CREDENTIALS_DIRECTORY": str(tmp_path)}
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "too short; it holds at least 32 random bytes" in done.stderr

@@ -35,7 +35,8 @@ SILENT = (
 TOLD = (
     *("accounting_db", "accounting_read", "accounting_rewrite", "accounting_snapshot", "database"),
     *("disk", "docker_api", "docker_files", "docker_homes", "docker_library", "docker_networks"),
-    *("engine", "engine_facts", "folders", "gateway", "identity", "providers", "records", "stores"),
+    *("engine", "engine_facts", "folders", "gateway", "home_writing", "identity", "providers"),
+    *("records", "stores", "transfers", "uids"),
 )
 # What the system says of a file or a connection; our sentences pass it on.
 SYSTEM = ("ENOENT", "EACCES", "ENOTDIR", "EISDIR", "EROFS", "ENOSPC", "EIO", "ECONNREFUSED")

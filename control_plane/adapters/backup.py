@@ -11,6 +11,7 @@ import pwd
 import re
 import shutil
 import sqlite3
+import stat
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
@@ -24,6 +25,7 @@ from control_plane.adapters.backup_manifest import DatabaseCopy, File, Home, Man
 from control_plane.adapters.backup_places import SETTINGS, Places
 from control_plane.adapters.database import BUSY_SECONDS, address
 from control_plane.adapters.home_archives import HomeArchives, new_root
+from control_plane.adapters.state_owner import acting_as_owner
 from control_plane.errors import (
     ConflictError,
     ControlPlaneError,
@@ -62,10 +64,12 @@ def make(wish: Wish, places: Places, homes: HomeArchives | None) -> Made:
     ConflictError while another is being made, ControlPlaneError when it cannot be written.
     """
     try:
-        with _alone(wish.directory):
-            _sweep(wish.directory)
-            with tempfile.TemporaryDirectory(prefix=_UNFINISHED, dir=wish.directory) as work:
-                return _make(wish, places, homes, Path(work))
+        with _alone(wish.directory, places.state) as held:
+            _sweep(held)
+            with tempfile.TemporaryDirectory(prefix=_UNFINISHED, dir=held) as work:
+                made = _make(wish, places, homes, Path(work))
+            _prune(held, made.path.name, wish.keep)
+            return made
     except (OSError, sqlite3.Error) as error:
         raise ControlPlaneError(
             f"The backup could not be made in {wish.directory}: {error}.",
@@ -75,27 +79,21 @@ def make(wish: Wish, places: Places, homes: HomeArchives | None) -> Made:
 
 def _make(wish: Wish, places: Places, homes: HomeArchives | None, work: Path) -> Made:
     now, part = datetime.now(UTC), work / "archive"
-    target = wish.directory / f"remoteapp-{now:%Y%m%dT%H%M%S.%fZ}.tar"
+    name = f"remoteapp-{now:%Y%m%dT%H%M%S.%fZ}.tar"
     with private(part) as file:
-        left_out = _write(ArchiveWriter(file), now, wish, places, homes, work)
+        left_out = _write(ArchiveWriter(file), now, wish, places, homes)
         file.flush()
         os.fsync(file.fileno())
-    part.rename(target)
-    _sync(wish.directory)
-    _prune(wish, target)
-    return Made(target, left_out)
+    part.rename(work.parent / name)
+    _sync(work.parent)
+    return Made(wish.directory / name, left_out)
 
 
-def _write(  # noqa: PLR0913, PLR0917 - what an archive is made of
-    writer: ArchiveWriter,
-    now: datetime,
-    wish: Wish,
-    places: Places,
-    homes: HomeArchives | None,
-    work: Path,
+def _write(
+    writer: ArchiveWriter, now: datetime, wish: Wish, places: Places, homes: HomeArchives | None
 ) -> tuple[str, ...]:
     files = _files(writer, places.files(tls=wish.tls))
-    databases, versions = _databases(writer, places.databases, work)
+    databases, versions = _databases(writer, places.databases)
     kept, left_out = _homes(writer, homes) if homes else ((), ())
     writer.finish(
         Manifest(
@@ -136,20 +134,28 @@ def _file(writer: ArchiveWriter, name: str, path: Path) -> File:
 
 
 def _databases(
-    writer: ArchiveWriter, found: Mapping[str, Path], work: Path
+    writer: ArchiveWriter, found: Mapping[str, Path]
 ) -> tuple[tuple[DatabaseCopy, ...], dict[str, str]]:
     copies: list[DatabaseCopy] = []
     versions: dict[str, str] = {}
     for path in dict.fromkeys(found.values()):
         sets = tuple(one for one, file in found.items() if file == path)
-        copy = work / "database"
-        _copy(path, copy)
-        versions |= _versions(copy, sets)
-        with copy.open("rb") as file:
-            stored = writer.add(f"databases/{'-'.join(sets)}.db.gz", _chunks(file))
+        with acting_as_owner(path), _copied(path) as copy:
+            versions |= _versions(copy, sets)
+            with copy.open("rb") as file:
+                stored = writer.add(f"databases/{'-'.join(sets)}.db.gz", _chunks(file))
         copies.append(DatabaseCopy(sets=sets, stored=stored))
-        copy.unlink()
     return tuple(copies), versions
+
+
+@contextmanager
+def _copied(path: Path) -> Iterator[Path]:
+    """Lend a copy of a database, beside it: its owner, who makes it, enters none of root's."""
+    _sweep(path.parent)
+    with tempfile.TemporaryDirectory(prefix=_UNFINISHED, dir=path.parent) as work:
+        copy = Path(work) / "database"
+        _copy(path, copy)
+        yield copy
 
 
 def _copy(path: Path, copy: Path) -> None:
@@ -199,17 +205,22 @@ def _home(writer: ArchiveWriter, homes: HomeArchives, name: str, owner: str) -> 
 
 
 @contextmanager
-def _alone(directory: Path) -> Iterator[None]:
-    """Hold the directory, which is made if it lacks and then belongs to whom its parent does."""
+def _alone(directory: Path, state: Path) -> Iterator[Path]:
+    """Hold the directory, which is made if it lacks; lend a path to it that nobody can lead astray.
+
+    ConflictError where others could replace what is written there.
+    """
     if not directory.exists():
         directory.mkdir(mode=0o700)
-        parent = directory.parent.stat()
-        os.chown(directory, parent.st_uid, parent.st_gid)
     # Not through a link: the service's account, which owns the state, could have laid it.
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
+        if directory.parent == state:
+            _share(descriptor, state)
+        _must_be_ours(os.fstat(descriptor), directory)
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
+        # What the descriptor stands for stays the same directory, whatever becomes of its name.
+        yield Path(f"/proc/self/fd/{descriptor}")
     except BlockingIOError as error:
         raise ConflictError(
             f"Another backup is being made in {directory}.", "Wait for its end."
@@ -218,18 +229,41 @@ def _alone(directory: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
+def _share(descriptor: int, state: Path) -> None:
+    """Let the service's account add to the directory in its state, and touch nothing of root's."""
+    found, keeper = os.fstat(descriptor), state.stat()
+    if os.geteuid() == 0 != keeper.st_uid and found.st_uid in (0, keeper.st_uid):
+        os.fchown(descriptor, 0, keeper.st_gid)
+        os.fchmod(descriptor, 0o1770)
+
+
+def _must_be_ours(found: os.stat_result, directory: Path) -> None:
+    is_open = found.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not found.st_mode & stat.S_ISVTX
+    if found.st_uid != os.geteuid() or is_open:
+        raise ConflictError(
+            f"Others may replace what lies in {directory}, and an archive is nobody else's.",
+            f"chown root:root {directory}; chmod 700 {directory}; or name another --directory.",
+        )
+
+
 def _sweep(directory: Path) -> None:
     """Remove what a process that was killed left behind."""
     for one in directory.glob(f"{_UNFINISHED}*"):
-        shutil.rmtree(one)
+        if one.lstat().st_uid == os.geteuid():
+            shutil.rmtree(one)
 
 
-def _prune(wish: Wish, made: Path) -> None:
+def _prune(directory: Path, made: str, keep: int) -> None:
     """Remove the oldest archives but so many; whatever their names say, never the one just made."""
-    others = [one for one in wish.directory.iterdir() if _NAME.fullmatch(one.name) and one != made]
-    others = sorted(filter(Path.is_file, others), key=lambda one: one.lstat().st_mtime)
-    for old in others[: max(0, len(others) - wish.keep + 1)] if wish.keep else ():
+    others = [one for one in directory.iterdir() if _NAME.fullmatch(one.name) and one.name != made]
+    ages = {one: found.st_mtime for one in others if _is_ours(found := one.lstat())}
+    oldest = sorted(ages, key=lambda one: ages[one])
+    for old in oldest[: max(0, len(oldest) - keep + 1)] if keep else ():
         old.unlink()
+
+
+def _is_ours(found: os.stat_result) -> bool:
+    return stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid()
 
 
 def _sync(directory: Path) -> None:

@@ -71,9 +71,13 @@ class ArchiveWriter:
 class ArchiveReader:
     """A whole archive, opened for reading."""
 
-    def __init__(self, tar: tarfile.TarFile) -> None:
-        """Read the manifest; ControlPlaneError where there is none that can be believed."""
+    def __init__(self, tar: tarfile.TarFile, owner: int) -> None:
+        """Read the manifest; ControlPlaneError where there is none that can be believed.
+
+        `owner` is the uid of whoever has the file.
+        """
         self._tar = tar
+        self.owner = owner
         self._members = {one.name: one for one in tar.getmembers()}
         text = self._small(MANIFEST)
         if self._small(MANIFEST_HASH).split() != _hash_line(text):
@@ -118,8 +122,8 @@ class ArchiveReader:
 def reading(path: Path) -> Iterator[ArchiveReader]:
     """Lend an archive; ControlPlaneError when it is none or broken."""
     try:
-        with tarfile.open(path, "r:") as tar:
-            yield ArchiveReader(tar)
+        with path.open("rb") as file, tarfile.open(fileobj=file, mode="r:") as tar:
+            yield ArchiveReader(tar, os.fstat(file.fileno()).st_uid)
     except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise broken(str(error)) from error
 

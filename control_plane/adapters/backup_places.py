@@ -67,5 +67,6 @@ class Places:
             SETTINGS: self.settings,
             "secret": self.secret,
             "host.env": self.configuration / "host.env",
+            "engine.toml": self.configuration / "engine.toml",
         }
         return found | ({"pam": self.pam} if self.pam else {})

@@ -1,28 +1,22 @@
 """The homes of virtual users: volumes of the engine.
 
-Invariant: only a volume that bears this realm's label is touched, and an archive stands under its
-name whole or not at all.
+Invariant: only a volume that bears this realm's label is touched.
 """
 
-import gzip
-import os
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Any
 
 import requests
 from docker.errors import APIError, NotFound
 from docker.types import Mount
 
+from control_plane.adapters import home_writing
 from control_plane.adapters.docker_api import HOLDER, REALM, Connection, nowhere, translated
 from control_plane.adapters.docker_place import Where
 from control_plane.domain.containers import WORKSPACE
-from control_plane.errors import ConflictError, UnavailableError
-
-# How a tar ends: two empty blocks.
-_END = bytes(1024)
+from control_plane.errors import ConflictError
 
 
 class DockerHomes:
@@ -45,14 +39,16 @@ class DockerHomes:
 
         The directory is made if it lacks. UnavailableError when it cannot be written.
         """
-        with translated():
-            if not self._is_there(volume):
-                return False
-            place = nowhere() + WORKSPACE
-            with self._holder(volume, place) as holder:
-                chunks, _ = self._connection.api.get_archive(holder, place)
-                _write(path, chunks)
+        chunks = self.content(volume)
+        if chunks is None:
+            return False
+        with closing(chunks):
+            home_writing.write(path, chunks)
         return True
+
+    def content(self, volume: str) -> Generator[bytes, None, None] | None:
+        """Return the tar of a home; None when there is none."""
+        return self._content(volume) if self.exists(volume) else None
 
     def remove(self, volume: str) -> None:
         """Remove a home; ConflictError while a container uses it, a missing one is no error."""
@@ -70,6 +66,12 @@ class DockerHomes:
     def close(self) -> None:
         """Close the connections to the engine."""
         self._connection.close()
+
+    def _content(self, volume: str) -> Generator[bytes, None, None]:
+        place = nowhere() + WORKSPACE
+        with translated(), self._holder(volume, place) as holder:
+            chunks, _ = self._connection.api.get_archive(holder, place)
+            yield from home_writing.whole(chunks)
 
     def _is_there(self, volume: str) -> bool:
         try:
@@ -118,36 +120,3 @@ class DockerHomes:
 
     def _holder_name(self, volume: str) -> str:
         return f"{volume}-{self.purpose}"
-
-
-def whole(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Pass a tar on; UnavailableError when it has no end: the engine does not say so."""
-    tail = b""
-    for chunk in chunks:
-        yield chunk
-        tail = (tail + chunk[-len(_END) :])[-len(_END) :]
-    if tail != _END:
-        raise UnavailableError("The engine broke off while it read the home.")
-
-
-def _write(path: Path, chunks: Iterable[bytes]) -> None:
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _write_beside(path, chunks)
-    except OSError as error:
-        if isinstance(error, requests.RequestException):
-            raise
-        raise UnavailableError(f"The home could not be written to {path}: {error}") from error
-
-
-def _write_beside(path: Path, chunks: Iterable[bytes]) -> None:
-    with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as fresh:
-        try:
-            with gzip.GzipFile(path.stem, "wb", 6, fresh) as packed:
-                packed.writelines(whole(chunks))
-            fresh.flush()
-            os.fsync(fresh.fileno())
-            Path(fresh.name).replace(path)
-        except BaseException:
-            Path(fresh.name).unlink()
-            raise

@@ -9,6 +9,7 @@ import tarfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
+from pathlib import PurePosixPath
 from typing import Any
 
 from docker.errors import APIError, NotFound
@@ -19,6 +20,7 @@ from control_plane.adapters.docker_place import Where
 # What the engine says where a program is not in the image, and where it may not be run.
 _NO_PROGRAM = (126, 127)
 _POLL = 0.05  # seconds
+_INIT = "docker-init"  # what the engine itself puts into a container
 # A tar's first entry, with what may stand before it (attributes, a large number).
 _HEADERS = 64 * 1024  # bytes
 
@@ -68,6 +70,13 @@ class DockerInside:
                 return None
             with closing(chunks):
                 return _first_owner(chunks)
+
+    def written(self, container: str) -> Sequence[str]:
+        """Return the files that differ from the image's, without the folders that hold others."""
+        with translated():
+            found = {PurePosixPath(one["Path"]) for one in self._api.diff(container) or ()}
+        folders = {folder for one in found for folder in one.parents}
+        return sorted(str(one) for one in found - folders if one.name != _INIT)
 
     def sweep(self) -> None:
         """Remove every container, volume and network of the realm."""

@@ -1,12 +1,10 @@
 """The engine's images for administrators: list, pull, take in an archive, remove.
 
-Invariant: only a reference that keeps the grammar below reaches the engine, nothing is forced,
-and an archive that is refused leaves the names as they were.
+Invariant: nothing is forced, and an archive that is refused leaves the names as they were.
 """
 
 import re
-import threading
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from typing import Any
 
@@ -15,8 +13,8 @@ from docker.errors import APIError, DockerException
 
 from control_plane.adapters.docker_api import Connection, away, image_of, translated
 from control_plane.adapters.docker_place import Where
+from control_plane.adapters.transfers import Transfers, reference
 from control_plane.domain.entities import Image
-from control_plane.domain.names import shown
 from control_plane.domain.ports import PullProgress
 from control_plane.errors import (
     ConflictError,
@@ -26,57 +24,22 @@ from control_plane.errors import (
     InvalidError,
 )
 
-# Each holds a thread for as long as it takes.
-MOST_AT_ONCE = 4
-# Before the first slash stands a host only if it cannot be a name.
-_HOST = r"(?=localhost[:/]|[^/]*[.:])[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?(?::[0-9]{1,5})?"
-_PART = r"[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*"
-# The engine's own grammar, without digests: what has no name could not be granted or removed.
-_REFERENCE = re.compile(rf"(?:{_HOST}/)?{_PART}(?:/{_PART})*(:\w[\w.-]{{0,127}})?", re.ASCII)
-_LONGEST = 255
 _LOADED = re.compile(r"Loaded image(?: ID)?: (\S+)")
-
-
-def reference(name: str) -> str:
-    """Return an image's whole reference, with its tag; InvalidError."""
-    match = _REFERENCE.fullmatch(name) if len(name) <= _LONGEST else None
-    if match is None:
-        rule = "[REGISTRY/]NAME[:TAG], the name in lower case"
-        raise InvalidError(f"{shown(name)} is no image.", [FieldError("name", rule)])
-    return name if match[1] else f"{name}:latest"
-
-
-class Transfers:
-    """What is being pulled or taken in: one of a name at a time, and a few in all."""
-
-    def __init__(self) -> None:
-        """Begin with none."""
-        self._names: set[object] = set()
-        self._lock = threading.Lock()
-
-    @contextmanager
-    def one(self, name: object) -> Iterator[None]:
-        """Hold a place while it is under way; ConflictError."""
-        with self._lock:
-            if name in self._names:
-                raise ConflictError(f"The image {name} is being pulled already.")
-            if len(self._names) >= MOST_AT_ONCE:
-                raise ConflictError(
-                    f"{MOST_AT_ONCE} images are under way already.", "Wait until one is there."
-                )
-            self._names.add(name)
-        try:
-            yield
-        finally:
-            self._names.discard(name)
 
 
 class DockerLibrary:
     """The images of the engine at `where` (None: DOCKER_HOST, else the local socket)."""
 
-    def __init__(self, where: Where = None, *, timeout: float = 60) -> None:
-        """Connect at the first use."""
+    def __init__(
+        self,
+        where: Where = None,
+        *,
+        timeout: float = 60,
+        admits: Callable[[str], bool] = lambda _: True,
+    ) -> None:
+        """Connect at the first use; of an archive no name is taken in that `admits` refuses."""
         self._connection = Connection(where, timeout)
+        self._admits = admits
         self._transfers = Transfers()
 
     def images(self) -> Sequence[Image]:
@@ -110,10 +73,17 @@ class DockerLibrary:
                     for line in api.load_image(archive, quiet=True):
                         loaded += _loaded(line)
                     _check_named(loaded)
+                    self._check_admitted(loaded)
                 except (APIError, InvalidError) as error:
                     _put_back(api, loaded, before)
                     raise _not_taken(error) from error
         return loaded
+
+    def names(self, image: str) -> Sequence[str]:
+        """Return all names of an image, those without `:latest` too; ImageMissingError."""
+        with translated(image=image):
+            tags = self._connection.api.inspect_image(image).get("RepoTags") or ()
+        return sorted({name for tag in tags for name in (tag, tag.removesuffix(":latest"))})
 
     def remove(self, name: str) -> None:
         """Take a name off an image, and the image with its last name.
@@ -147,6 +117,10 @@ class DockerLibrary:
                 if "error" in line:
                     raise _not_pulled(whole, str(line["error"]))
                 yield _progress(line)
+
+    def _check_admitted(self, loaded: Sequence[str]) -> None:
+        if others := [name for name in loaded if not self._admits(name)]:
+            raise InvalidError(f"images of the name {others[0]} are not let in on this host")
 
     def _check_unused(self, image: Image) -> None:
         found = self._connection.api.containers(all=True)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from docker.types import Mount
 
-from control_plane.domain.containers import WORKSPACE, ContainerSpec, HomeMount
+from control_plane.domain.containers import VOLATILE, WORKSPACE, ContainerSpec, HomeMount
 from control_plane.domain.entities import Volume
 
 
@@ -31,12 +31,26 @@ def volume(wanted: Volume) -> Mount:
     return _bound(wanted.source, wanted.target, read_only=wanted.mode == "ro")
 
 
-def own_directory(spec: ContainerSpec) -> Mapping[str, str]:
-    """Return the directory in memory that stands for a home, with its options; none beside one."""
+def in_memory(spec: ContainerSpec, *, read_only: bool) -> Mapping[str, str]:
+    """Return the directories that are memory, with their options.
+
+    One stands for a home where there is none; `read_only`: those of VOLATILE, too.
+    """
+    return {**_own_directory(spec), **(_volatile(spec) if read_only else {})}
+
+
+def _own_directory(spec: ContainerSpec) -> Mapping[str, str]:
     if spec.home or spec.as_root:
         return {}
     mine = f"uid={spec.uid},gid={spec.gid},mode=0700,nosuid,nodev,exec"
     return {spec.home_directory: mine}
+
+
+def _volatile(spec: ContainerSpec) -> Mapping[str, str]:
+    # Whoever fills one is told that it is full, before the kernel ends a process for the memory.
+    # Where an image has the directory, its mode stays: /run is nobody's to write but its owner's.
+    whose = f"uid={spec.uid},gid={spec.gid},mode=1777"
+    return dict.fromkeys(VOLATILE, f"{whose},nosuid,nodev,exec,size={spec.memory // 2}")
 
 
 def _bound(source: str, place: str, *, read_only: bool) -> Mount:

@@ -55,11 +55,18 @@ def at(where: Where) -> EnginePlace:
     return where if isinstance(where, EnginePlace) else find(where or "")
 
 
-def find(host: str = "", certificates: Certificates | None = None) -> EnginePlace:
+def socket_of(place: EnginePlace) -> Path | None:
+    """Return the engine's socket on this machine; None where it is elsewhere."""
+    return None if place.elsewhere else Path(urlsplit(place.host).path)
+
+
+def find(
+    host: str = "", certificates: Certificates | None = None, *, speaks: bool = True
+) -> EnginePlace:
     """Return where the engine is: at `host`, else DOCKER_HOST, else the local socket.
 
     Certificates that are not given come from DOCKER_CERT_PATH. SettingsError names the key, the
-    value and what is allowed; files are looked at.
+    value and what is allowed; files are looked at by whoever `speaks` to the engine.
     """
     key = "engine.host" if host else "DOCKER_HOST"
     host = host or os.environ.get("DOCKER_HOST") or SOCKET
@@ -74,9 +81,9 @@ def find(host: str = "", certificates: Certificates | None = None) -> EnginePlac
     if parts.scheme != "tcp" or not parts.hostname or not _port(parts):
         raise SettingsError(f"{key} = {host!r}: {_FORMS}")
     certificates = certificates or _from_environment()
-    if certificates:
+    if certificates and speaks:
         _check_files(certificates)
-    elif not _is_loopback(parts.hostname):
+    elif not certificates and not _is_loopback(parts.hostname):
         raise SettingsError(
             f"{key} = {host!r}: another machine's engine is reached over TLS alone: set"
             " engine.tls_ca, engine.tls_cert and engine.tls_key, or DOCKER_CERT_PATH"

@@ -7,7 +7,7 @@ container or nothing.
 import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
 from ipaddress import IPv4Network
 from pathlib import Path
@@ -18,10 +18,12 @@ from docker.errors import APIError, NotFound, create_api_error_from_http_excepti
 from docker.types import EndpointConfig, Mount, NetworkingConfig
 
 from control_plane.adapters import (
+    docker_confinement,
     docker_mounts,
     docker_networks,
     docker_place,
     docker_reach,
+    docker_storage,
     docker_usage,
     identity,
 )
@@ -36,20 +38,13 @@ from control_plane.adapters.docker_api import (
     translated,
 )
 from control_plane.adapters.docker_place import Where
-from control_plane.domain.containers import (
-    ROOT_CAPABILITIES,
-    ContainerSpec,
-    HomeMount,
-)
+from control_plane.domain.containers import ContainerSpec, HomeMount
 from control_plane.domain.entities import Image, Network, Sample
 from control_plane.domain.labels import RUN
 from control_plane.domain.ports import Container
 from control_plane.errors import EngineUnavailableError, ImageMissingError, StartError
 
 IDENTITIES = Path("/var/lib/remoteapp/identities")
-# Nobody has this address (RFC 5737). Engines before 26.0 ask a resolver on the host's loopback in
-# the name of containers that have no way out (CVE-2024-29018).
-_NO_RESOLVER = "192.0.2.1"
 _OWNER = RUN + "user"
 # An engine lists its images by walking all layers that it has: a tenth of a second with some
 # hundreds. One image takes it one or two milliseconds.
@@ -229,13 +224,18 @@ class DockerEngine:
             return int(self._api.inspect_container(container_id)["State"]["ExitCode"])
         return 0
 
-    def ends(self, since: datetime) -> Iterator[str]:
-        """Yield the id of each container of this realm that ends, from `since` on."""
+    def ends(self, since: datetime, until: datetime | None = None) -> Iterator[str]:
+        """Yield the id of each container of this realm that ends, from `since` on.
+
+        It is over at `until`; without one it goes on for ever.
+        """
         filters = {"type": "container", "event": "die", "label": f"{REALM}={self.realm}"}
         with translated(), closing(self._connection.patient()) as client:
-            for event in client.events(since=since, filters=filters, decode=True):
+            events = client.events(since=since, until=until, filters=filters, decode=True)
+            for event in events:
                 yield event["Actor"]["ID"]
-        raise EngineUnavailableError("The engine closed its stream of events.")
+        if until is None or datetime.now(UTC) < until:
+            raise EngineUnavailableError("The engine closed its stream of events.")
 
     def close(self) -> None:
         """Close the connections to the engine."""
@@ -246,12 +246,21 @@ class DockerEngine:
         return self._connection.api
 
     @cached_property
-    def _most_cpus(self) -> int:
-        """What the engine's host has: it refuses a container that asks for more."""
-        return int(self._api.info()["NCPU"])
+    def _info(self) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = self._api.info()
+        return found
 
     def _nano_cpus(self, cpus: float) -> int:
-        return int(min(cpus, self._most_cpus) * 1e9)
+        """Ask for no more than the engine's host has, which would be refused."""
+        return int(min(cpus, self._info["NCPU"]) * 1e9)
+
+    def _storage(self, spec: ContainerSpec) -> Mapping[str, str] | None:
+        is_bounded = spec.disk and docker_storage.can_bound(self._place, self._info)
+        return {"size": str(spec.disk)} if is_bounded else None
+
+    def _is_read_only(self, spec: ContainerSpec) -> bool:
+        # Elsewhere the user's entries are put into the container, which has to be writable for it.
+        return spec.read_only and not self._place.elsewhere
 
     def _whole_range(self) -> IPv4Network:
         known = self._range
@@ -299,25 +308,19 @@ class DockerEngine:
 
     def _host_config(self, spec: ContainerSpec) -> Any:
         return self._api.create_host_config(
-            cap_drop=["ALL"],
-            cap_add=list(ROOT_CAPABILITIES) if spec.as_root else None,
-            security_opt=["no-new-privileges"],
+            **docker_confinement.of(spec),
             init=True,
-            mem_limit=spec.memory,
-            memswap_limit=spec.memory,  # the same number: no swap
+            read_only=self._is_read_only(spec),
             nano_cpus=self._nano_cpus(spec.cpus),
-            pids_limit=spec.pids,
-            group_add=[] if spec.as_root else [str(gid) for gid in spec.gids],
+            storage_opt=self._storage(spec),
             mounts=[
                 *self._identity(spec),
                 *([docker_mounts.home(spec.home)] if spec.home else []),
                 *map(docker_mounts.volume, spec.volumes),
             ],
-            tmpfs=docker_mounts.own_directory(spec),
+            tmpfs=docker_mounts.in_memory(spec, read_only=self._is_read_only(spec)),
             network_mode=self._networks[spec.network],
             port_bindings=dict(docker_reach.published(self._place, spec)),
-            dns=[_NO_RESOLVER] if spec.network == "none" else None,
-            log_config={"Type": "json-file", "Config": {"max-size": "10m", "max-file": "2"}},
         )
 
     def _networking(self, spec: ContainerSpec) -> Any:

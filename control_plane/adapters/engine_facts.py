@@ -4,43 +4,24 @@ Invariant: an engine that hangs is waited for as long as was asked, once.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import requests
 from docker.errors import DockerException
 
-from control_plane.adapters import docker_networks
+from control_plane.adapters import docker_networks, docker_storage
 from control_plane.adapters.docker_api import Connection
 from control_plane.adapters.docker_place import EnginePlace
+from control_plane.domain.engine_facts import Facts
 from control_plane.errors import EngineUnavailableError
 
 _LIMITS = {"MemoryLimit": "memory", "CpuCfsQuota": "cpus", "PidsLimit": "pids"}
 _FRACTION = re.compile(r"\.\d+")
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """An engine that answers.
-
-    `lacking` are the limits of a policy that its kernel does not keep; `ahead` is how many seconds
-    its clock is before ours; `networks` are sentences on session networks of another shape, and
-    `subnets` what those that are there have.
-    """
-
-    version: str
-    live_restore: bool
-    lacking: tuple[str, ...]
-    root: Path
-    ahead: float
-    networks: tuple[str, ...]
-    subnets: tuple[IPv4Network, ...]
 
 
 def ask(place: EnginePlace, realm: str, seconds: float) -> Facts:
@@ -60,12 +41,15 @@ def ask(place: EnginePlace, realm: str, seconds: float) -> Facts:
         ahead=(_moment(info["SystemTime"]) - now).total_seconds(),
         networks=tuple(_misshapen(found, realm)),
         subnets=tuple(one for each in found.values() if (one := _subnet(each))),
+        filters_calls=filters_calls(info.get("SecurityOptions") or ()),
+        bounds_disk=docker_storage.can_bound(place, info),
     )
 
 
-def socket_of(place: EnginePlace) -> Path | None:
-    """Return the engine's socket on this machine; None where it is elsewhere."""
-    return None if place.elsewhere else Path(urlsplit(place.host).path)
+def filters_calls(options: Iterable[str]) -> bool:
+    """Whether seccomp is among an engine's security options, with any profile but none."""
+    found = [one.split(",") for one in options]
+    return any(one[0] == "name=seccomp" and "profile=unconfined" not in one for one in found)
 
 
 def _networks(api: Any, realm: str) -> Mapping[str, Mapping[str, Any]]:

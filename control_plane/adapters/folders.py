@@ -39,13 +39,17 @@ class HostFolders:
             raise InvalidError("A volume is refused.", [FieldError("volumes", why)])
         return replace(volume, source=str(source))
 
+    def opens(self, source: Path) -> str:
+        """Return what that is kept closed a resolved path would open; empty when nothing."""
+        kept = [one for one in self._kept if _touch(source, one.resolve())]
+        return f"{shown(str(source))} would open {kept[0]} to the container" if kept else ""
+
     def _why_not(self, name: str, source: Path) -> str:
         if not any(_lies_in(source, root.resolve()) for root in self._roots):
             roots = ", ".join(str(root) for root in self._roots) or "none is set"
             return f"{name} does not lie under one of [volumes] roots ({roots})"
-        kept = [one for one in self._kept if _touch(source, one.resolve())]
-        if kept:
-            return f"{name} would open {kept[0]} to the container"
+        if why := self.opens(source):
+            return why
         is_plain = (source.is_dir() or source.is_file()) and ":" not in str(source)
         return "" if is_plain else f"{name} is neither a directory nor a file"
 

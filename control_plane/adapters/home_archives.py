@@ -9,7 +9,8 @@ from collections.abc import Generator, Iterable, Sequence
 from contextlib import closing
 
 from control_plane.adapters.docker_api import HOLDER, REALM, translated
-from control_plane.adapters.docker_homes import DockerHomes, whole
+from control_plane.adapters.docker_homes import DockerHomes
+from control_plane.adapters.home_writing import whole
 from control_plane.domain.containers import home_volume
 from control_plane.domain.labels import RUN
 

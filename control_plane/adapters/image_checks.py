@@ -127,7 +127,7 @@ class ProcessChecks:
             took = f"{self._bounds.whole:.0f} s"
             raise ValueError(f"It was broken off, for it took more than {took}.") from None
         if out:
-            return _report(out)
+            return report_of(out)
         lines = [line.strip() for line in err.splitlines() if line.strip()]
         said = lines[-1].removeprefix("control-plane: ") if lines else "It ended without a word."
         raise ValueError(shown(said, _LONGEST))
@@ -154,7 +154,7 @@ def _end(process: subprocess.Popen[str], seconds: float) -> None:
         process.communicate()
 
 
-def _report(text: str) -> Report:
+def report_of(text: str) -> Report:
     """Return the report that stands in what the check printed; ValueError."""
     try:
         found: dict[str, Any] = json.loads(text)

@@ -110,10 +110,10 @@ def _install(places: Places, network: IPv4Network, before: Status, content: byte
 
 
 def _try(places: Places, status: Status, text: bytes, good: bytes) -> Status:
-    replace_file(places.installed, text)
+    _put(places, text)
     error = nginx_says.refusal(places.nginx, places.config)
     if error:
-        replace_file(places.installed, good)
+        _put(places, good)
         return replace(status, error=error, installed=digest(good))
     status = replace(status, installed=digest(text))
     if set(text.splitlines()) <= set(good.splitlines()):  # a stop needs no reload
@@ -121,6 +121,11 @@ def _try(places: Places, status: Status, text: bytes, good: bytes) -> Status:
     now = uptime()
     waiting = status.waiting_since if status.waiting_since is not None else now
     return replace(status, changed_at=now, waiting_since=waiting)
+
+
+def _put(places: Places, text: bytes) -> None:
+    """Install routes for root's nginx and for whoever handed them over: they name sessions."""
+    replace_file(places.installed, text, 0o640, places.spool.stat().st_gid)
 
 
 def _reload_when_due(places: Places, status: Status, pace: Pace) -> Status:

@@ -31,11 +31,15 @@ class NginxSite:
     certificate: Path
     certificate_key: Path
     socket: Path
+    forwarder_socket: Path
     cache: Path
     session_range: str
     routes: Path
     access_log: str
     error_log: str
+    apps_domain: str = ""
+    apps_port: int = 0
+    apps_listen: tuple[str, ...] = ()
     http2: bool = True
     http2_directive: bool = False
     redirect_listen: tuple[str, ...] = ()

@@ -57,12 +57,16 @@ def write(path: Path, status: Status) -> None:
     replace_file(path, json.dumps(asdict(status), indent=1).encode() + b"\n")
 
 
-def replace_file(path: Path, content: bytes, mode: int = 0o644) -> None:
-    """Put a file in place in one step; nobody whom the mode keeps out ever sees it."""
+def replace_file(path: Path, content: bytes, mode: int = 0o644, gid: int = -1) -> None:
+    """Put a file in place in one step; nobody whom the mode keeps out ever sees it.
+
+    `gid` is its group; -1: that of this process.
+    """
     fresh = path.with_name(f".{path.name}.new")
     fresh.unlink(missing_ok=True)
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
     with os.fdopen(descriptor, "wb") as file:
+        os.fchown(descriptor, -1, gid)
         os.fchmod(descriptor, mode)
         file.write(content)
     fresh.replace(path)

@@ -16,6 +16,7 @@ from control_plane.adapters.records_ledgers import (
     entity,
     session_of,
     session_row,
+    signin_of,
     token_of,
     usage_between,
     usage_of,
@@ -31,11 +32,13 @@ from control_plane.adapters.records_rows import (
     LinkRow,
     PasswordRow,
     SessionRow,
+    ShareRow,
     SignInRow,
     TokenRow,
     UidRow,
     UsageLedgerRow,
 )
+from control_plane.adapters.uids import free_uid
 from control_plane.domain.entities import (
     LIVING,
     Announcement,
@@ -44,6 +47,7 @@ from control_plane.domain.entities import (
     LastStart,
     Link,
     Session,
+    Share,
     SignIn,
     State,
     Token,
@@ -147,11 +151,32 @@ class PeeweeRecords:
 
     def signins(self, now: datetime) -> Sequence[SignIn]:
         """Return the sign-ins that have not expired, and forget those that have."""
-        found = [entity(SignIn, row) for row in self._rows(SignInRow.select())]
+        found = [signin_of(row) for row in self._rows(SignInRow.select())]
         living = [signin for signin in found if now < signin.expires_at]
         if len(living) < len(found):  # else nothing is written, and no watcher wakes
             self._delete(SignInRow, SignInRow.expires_at <= now)
         return living
+
+    def note_shares(self, signin_id: str, shares: Sequence[str]) -> bool:
+        """Replace what a sign-in has entered; False when it has ended."""
+        with self._database.writing() as db:
+            row = SignInRow.select().where(SignInRow.id == signin_id).get_or_none(db)
+            if row:
+                put(db, SignInRow, SignInRow.id, asdict(signin_of(row)) | {"shares": shares})
+        return row is not None
+
+    def add_share(self, share: Share) -> None:
+        """Write a share."""
+        self._insert(ShareRow, asdict(share))
+
+    def shares(self) -> Sequence[Share]:
+        """Return every share, oldest first; whether one has expired is for the reader to see."""
+        query = ShareRow.select().order_by(ShareRow.created_at, ShareRow.id)
+        return [entity(Share, row) for row in self._rows(query)]
+
+    def remove_shares(self, share_ids: Collection[str]) -> None:
+        """Forget shares; an unknown id is no error."""
+        self._delete(ShareRow, ShareRow.id.in_(list(share_ids)))
 
     def password(self, user: str) -> str | None:
         """Return the hash of a virtual user's password."""
@@ -169,9 +194,14 @@ class PeeweeRecords:
             for model in (PasswordRow, SignInRow, TokenRow, LinkRow):
                 delete(db, model, model.user == user)
             delete(db, KeptRow, KeptRow.key == f"user:{user}")
+            delete(db, ShareRow, (ShareRow.kind == "user") & (ShareRow.name == user))
             delete(db, LastStartRow, LastStartRow.owner == user)
             ended = SessionRow.state.in_(_ENDED)
             delete(db, SessionRow, (SessionRow.owner == user) & ended)
+
+    def forget_group(self, group: str) -> None:
+        """Remove the shares that let in that group."""
+        self._delete(ShareRow, (ShareRow.kind == "group") & (ShareRow.name == group))
 
     def add_token(self, token: Token) -> None:
         """Write a token."""
@@ -217,7 +247,7 @@ class PeeweeRecords:
         while True:  # until no other process was faster
             if found := self._rows(UidRow.select().where(UidRow.user == user)):
                 return int(found[0].uid)
-            uid = _free_uid(self._given_uids(first, last), first, last, taken)
+            uid = free_uid(self._given_uids(first, last), first, last, taken)
             with self._database.writing() as db:
                 same = (UidRow.user == user) | (UidRow.uid == uid)
                 if not UidRow.select().where(same).get_or_none(db):
@@ -364,13 +394,3 @@ class PeeweeRecords:
     def _delete(self, model: type[peewee.Model], condition: Any) -> int:
         with self._database.writing() as db:
             return delete(db, model, condition)
-
-
-def _free_uid(given: Collection[int], first: int, last: int, taken: Callable[[int], bool]) -> int:
-    for uid in range(first, last + 1):
-        if uid not in given and not taken(uid):
-            return uid
-    raise ConflictError(
-        f"Every uid from {first} to {last} was given before.",
-        "Widen [auth] virtual_uids in the settings.",
-    )

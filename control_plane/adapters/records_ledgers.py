@@ -22,6 +22,7 @@ from control_plane.domain.entities import (
     Link,
     Policy,
     Session,
+    Share,
     SignIn,
     State,
     Token,
@@ -29,7 +30,7 @@ from control_plane.domain.entities import (
     Volume,
 )
 
-T = TypeVar("T", AuditRow, HomeTask, LastStart, Link, Session, SignIn, Token, UsageRow)
+T = TypeVar("T", AuditRow, HomeTask, LastStart, Link, Session, Share, SignIn, Token, UsageRow)
 
 
 def entity(kind: type[T], row: Any) -> T:
@@ -56,6 +57,12 @@ def token_of(row: Any) -> Token:
     """Return a row's token."""
     values = _values(Token, row)
     return Token(**values | {"scopes": tuple(values["scopes"])})
+
+
+def signin_of(row: Any) -> SignIn:
+    """Return a row's sign-in."""
+    values = _values(SignIn, row)
+    return SignIn(**values | {"shares": tuple(values["shares"])})
 
 
 def usage_of(row: Any) -> UsageRow:

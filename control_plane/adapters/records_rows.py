@@ -60,9 +60,28 @@ class SignInRow(peewee.Model):
     expires_at = MomentField()
     address = peewee.CharField()
     source = peewee.CharField()
+    shares = JsonField()
+    display = peewee.CharField()
 
     class Meta:
         table_name = "signins"
+
+
+class ShareRow(peewee.Model):
+    """Whom a session's owner lets in."""
+
+    id = peewee.CharField(primary_key=True)
+    session_id = peewee.CharField()
+    owner = peewee.CharField()
+    kind = peewee.CharField()
+    name = peewee.CharField()
+    access = peewee.CharField()
+    created_at = MomentField()
+    expires_at = MomentField()
+    digest = peewee.CharField()
+
+    class Meta:
+        table_name = "shares"
 
 
 class PasswordRow(peewee.Model):
@@ -212,6 +231,7 @@ MODELS = (
     SessionRow,
     CursorRow,
     SignInRow,
+    ShareRow,
     PasswordRow,
     TokenRow,
     AttemptRow,

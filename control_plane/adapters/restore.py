@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from control_plane.adapters.backup_archive import CHUNK, ArchiveReader, broken, private
 from control_plane.adapters.backup_manifest import DatabaseCopy, File, Home
@@ -20,6 +21,7 @@ from control_plane.adapters.backup_places import Places
 from control_plane.adapters.database import address
 from control_plane.adapters.home_archives import HomeArchives
 from control_plane.adapters.home_tar import devices, without_devices
+from control_plane.adapters.state_owner import acting_as_owner
 from control_plane.errors import ConflictError, ControlPlaneError
 
 _LEFT_BY_SQLITE = ("", "-wal", "-shm")
@@ -152,7 +154,11 @@ def _is_empty(path: Path) -> bool:
     False when nobody can tell.
     """
     tables = "SELECT 1 FROM sqlite_master WHERE name = 'users'"
-    with suppress(sqlite3.Error), closing(sqlite3.connect(address(path), uri=True)) as database:
+    with (
+        acting_as_owner(path),
+        suppress(sqlite3.Error),
+        closing(sqlite3.connect(address(path), uri=True)) as database,
+    ):
         if not database.execute(tables).fetchone():
             return True
         return not database.execute("SELECT 1 FROM users WHERE NOT admin").fetchone()
@@ -160,7 +166,8 @@ def _is_empty(path: Path) -> bool:
 
 
 def _kept(places: Places) -> Path:
-    return places.state / ".restoring"
+    # Beside the state, not in it: its owner could have another directory stand there.
+    return places.state.with_name(f".{places.state.name}.restoring")
 
 
 def _must_be_ours(directory: Path) -> None:
@@ -196,7 +203,8 @@ def _undone(fresh: Sequence[_Fresh], kept: Path) -> Iterator[None]:
         yield
     except BaseException as error:
         for one in fresh:
-            one.part.unlink(missing_ok=True)
+            with acting_as_owner(one.part):
+                one.part.unlink(missing_ok=True)
         if not had_begun:
             shutil.rmtree(kept, ignore_errors=True)
         if not isinstance(error, OSError | sqlite3.Error):
@@ -210,7 +218,7 @@ def _stage_file(archive: ArchiveReader, file: File, target: Path) -> Path:
     target.parent.mkdir(mode=0o755, exist_ok=True)
     part = _part(target)
     with archive.opened(file.stored) as content:
-        _write(part, iter(lambda: content.read(CHUNK), b""))
+        _write(part, _chunks(content))
     os.chown(part, _uid(file.owner), _gid(file.group))
     is_secret = file.name == "secret" or target.suffix == ".key"
     part.chmod(file.mode & (_PRIVATE if is_secret else _READABLE))
@@ -218,13 +226,13 @@ def _stage_file(archive: ArchiveReader, file: File, target: Path) -> Path:
 
 
 def _stage_database(archive: ArchiveReader, database: DatabaseCopy, target: Path) -> Path:
-    part, owner = _part(target), target.parent.stat()
-    with archive.opened(database.stored) as content:
-        _write(part, iter(lambda: content.read(CHUNK), b""))
-    with closing(sqlite3.connect(f"{part.as_uri()}?immutable=1", uri=True)) as copy:
-        if copy.execute("PRAGMA integrity_check(1)").fetchone() != ("ok",):
-            raise broken("its database is damaged")
-    os.chown(part, owner.st_uid, owner.st_gid, follow_symlinks=False)
+    part = _part(target)
+    with acting_as_owner(part):
+        with archive.opened(database.stored) as content:
+            _write(part, _chunks(content))
+        with closing(sqlite3.connect(f"{part.as_uri()}?immutable=1", uri=True)) as copy:
+            if copy.execute("PRAGMA integrity_check(1)").fetchone() != ("ok",):
+                raise broken("its database is damaged")
     return part
 
 
@@ -261,18 +269,30 @@ def _keep_home(homes: HomeArchives, name: str, kept: Path) -> None:
 
 
 def _keep(one: _Fresh, kept: Path) -> None:
-    for old in one.replaced:
-        saved = kept / str(old).replace("/", "_")
-        if old.is_file() and not saved.exists():
-            part = kept / ".part"
-            shutil.copy2(old, part)
-            part.rename(saved)
+    places = {kept / str(old).replace("/", "_"): old for old in one.replaced}
+    for saved, old in places.items():
+        if not saved.exists() and (source := _opened(old)):
+            with source:
+                _write(kept / ".part", _chunks(source))
+            (kept / ".part").rename(saved)
+
+
+def _opened(path: Path) -> BinaryIO | None:
+    """Open a file, as whoever decides what it is; None where there is none."""
+    with acting_as_owner(path):
+        return path.open("rb") if path.is_file() else None
+
+
+def _chunks(file: BinaryIO) -> Iterator[bytes]:
+    while chunk := file.read(CHUNK):
+        yield chunk
 
 
 def _replace(one: _Fresh) -> None:
-    for old in one.replaced[1:]:  # another database's: SQLite would play it into the new one
-        old.unlink(missing_ok=True)
-    one.part.replace(one.target)
+    with acting_as_owner(one.part):
+        for old in one.replaced[1:]:  # another database's: SQLite would play it into the new one
+            old.unlink(missing_ok=True)
+        one.part.replace(one.target)
 
 
 def _uid(name: str) -> int:

@@ -6,9 +6,9 @@ Invariant: whatever the desktop sends, a call ends within its time and with an e
 import struct
 import time
 from dataclasses import dataclass
+from typing import Protocol
 
 from websockets.exceptions import ConnectionClosed
-from websockets.sync.client import ClientConnection
 
 from control_plane.errors import ControlPlaneError
 
@@ -24,10 +24,20 @@ _LONGEST_TEXT = 1024**2
 _LARGEST_PICTURE = 64 * 1024**2  # bytes
 
 
+class Socket(Protocol):
+    """A WebSocket, as far as it is needed here."""
+
+    def send(self, message: bytes, /) -> None:
+        """Send one message; ConnectionClosed."""
+
+    def recv(self, timeout: float | None = None, decode: bool | None = None) -> str | bytes:  # noqa: FBT001  websockets' own
+        """Return the next message; TimeoutError, ConnectionClosed."""
+
+
 class Stream:
     """The bytes of a WebSocket's messages, read as one stream; ControlPlaneError when it ends."""
 
-    def __init__(self, socket: ClientConnection, seconds: float = _SECONDS) -> None:
+    def __init__(self, socket: Socket, seconds: float = _SECONDS) -> None:
         """Read and write on this WebSocket; what is read comes within `seconds` of `begin`."""
         self._socket, self._seconds = socket, seconds
         self._unread = bytearray()
@@ -73,7 +83,7 @@ class Stream:
             raise self._late() from error
         except ConnectionClosed as error:
             raise ControlPlaneError("The desktop closed the connection.") from error
-        return bytes(message)
+        return message.encode() if isinstance(message, str) else message
 
 
 @dataclass(slots=True)
@@ -169,12 +179,12 @@ class Desktop:
             self.extended_clipboard = True
 
 
-def greeted(socket: ClientConnection) -> str:
+def greeted(socket: Socket) -> str:
     """Return the version by which the server greets: `RFB 003.008`; ControlPlaneError."""
     return _greeting(Stream(socket))
 
 
-def opened(socket: ClientConnection, seconds: float = _SECONDS) -> Desktop:
+def opened(socket: Socket, seconds: float = _SECONDS) -> Desktop:
     """Shake hands as a client that shares the desktop; ControlPlaneError says what went wrong.
 
     The handshake and each later update take no longer than `seconds`.

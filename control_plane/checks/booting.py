@@ -9,7 +9,7 @@ import socket
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from ipaddress import IPv4Network
 from pathlib import Path
@@ -21,6 +21,7 @@ from control_plane.adapters.docker_inside import DockerInside
 from control_plane.adapters.docker_place import EnginePlace
 from control_plane.adapters.engine import DockerEngine
 from control_plane.domain import containers, labels
+from control_plane.domain.containers import Bounds
 from control_plane.domain.entities import Application, Image, Person, Policy, Session, State
 from control_plane.errors import EngineUnavailableError
 
@@ -37,6 +38,7 @@ class Terms:
     memory: int
     cpus: float
     pids: int
+    bounds: Bounds = field(default_factory=Bounds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +123,7 @@ def booted(where: Realm, subject: Subject, options: Mapping[str, str]) -> Iterat
     person = Person(subject.user, UID, UID, GIDS, home, home_is_volume=True)
     spec = containers.spec(
         session, subject.application, _policy(subject.terms), subject.image, person,
-        realm=where.name,
+        realm=where.name, bounds=subject.terms.bounds,
     )  # fmt: skip
     asked_at = time.monotonic()
     container = where.engine.run(spec)

@@ -9,19 +9,20 @@ from control_plane.checks import advice
 from control_plane.checks.booting import GIDS, UID, Booted, Realm, Subject, Waited
 from control_plane.checks.report import beside_the_point, broken, passed, unreached
 from control_plane.domain import labels
-from control_plane.domain.containers import ROOT_CAPABILITIES, WORKSPACE
+from control_plane.domain.containers import ROOT_CAPABILITIES, VOLATILE, WORKSPACE
 from control_plane.domain.image_checks import Point
 from control_plane.domain.names import shown
 from control_plane.errors import UnavailableError
 
 _FILE = f"{WORKSPACE}/.image-check"
 _MIB = 1024**2
-_FORBIDDEN = ("operation not permitted", "permission denied")
+_FORBIDDEN = ("operation not permitted", "permission denied", "read-only file system")
 
 
 def points(where: Realm, subject: Subject, one: Booted) -> Iterator[Point]:
     """Judge a container that is ready; what shows in its processes, where they can be seen."""
     yield _workspace(where, one)
+    yield _read_only(where, subject, one)
     first = where.inside.main_process(one.container)
     try:
         found = container_processes.processes(one.container, first)
@@ -60,6 +61,8 @@ def forbidden(subject: Subject, log: str) -> Point | None:
     if not said:
         return None
     may = "the closed list of capabilities" if subject.as_root else "no capability"
+    if labels.is_read_only(subject.image):
+        may += " and, by its label, a read-only root"
     todo = (
         "Do at build time what needs root; at run time write to $HOME, /tmp and /workspace alone."
     )
@@ -124,6 +127,25 @@ def _capabilities(subject: Subject, found: Sequence[Process]) -> Point:
     if any(one.capabilities for one in found):
         return broken("capabilities", "A process has capabilities.", "Report this: it must not.")
     return passed("capabilities", "It became ready without any capability.")
+
+
+def _read_only(where: Realm, subject: Subject, one: Booted) -> Point:
+    """Judge whether it could do without a disk of its own, which nothing bounds on most engines."""
+    name = "read-only"
+    if labels.kind(subject.image) != "contract":
+        return beside_the_point(name, "Its root can be written, as in all that is not contract=1.")
+    if labels.is_read_only(subject.image):
+        return passed(name, "It became ready with a root that cannot be written.")
+    written = [one for one in where.inside.written(one.container) if not _is_volatile(one)]
+    if written:
+        seen = f"It writes to {shown(written[0])}, so its root has to be writable."
+        return beside_the_point(name, seen)
+    seen = f"It wrote to homes and {', '.join(VOLATILE)} alone: it may bear the label read-only=1."
+    return passed(name, seen)
+
+
+def _is_volatile(path: str) -> bool:
+    return f"{path}/".startswith(tuple(f"{one}/" for one in (*VOLATILE, "/home", WORKSPACE)))
 
 
 def _numbers(values: frozenset[int]) -> str:

@@ -25,6 +25,7 @@ NAMES = (
     "workspace",
     "listeners",
     "capabilities",
+    "read-only",
     "sigterm",
     "resources",
 )

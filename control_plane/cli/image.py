@@ -21,14 +21,16 @@ from rich.table import Table
 from rich.text import Text
 
 from control_plane import settings as settings_module
+from control_plane.adapters import image_check_client
 from control_plane.checks.booting import Terms
 from control_plane.checks.checking import check as checked
 from control_plane.cli.flags import application_fields, serving_flags
 from control_plane.domain import applications
+from control_plane.domain.containers import Bounds
 from control_plane.domain.image_checks import Point, Report, Result
 from control_plane.domain.names import shown
 from control_plane.errors import NotSupportedError
-from control_plane.installed import engine_place
+from control_plane.installed import engine_door, engine_place
 from control_plane.settings import Settings
 
 _PIPED = 120  # columns, where there is no window
@@ -97,9 +99,14 @@ def check(
         raise NotSupportedError(
             f"The engine is on another machine: {place.host}.", "Check the image there."
         )
-    terms = Terms(start_timeout or engine.start_timeout, limits.memory, limits.cpus, limits.pids)
+    seconds = start_timeout or engine.start_timeout
+    bounds = Bounds(limits.open_files, limits.disk)
+    terms = Terms(seconds, limits.memory, limits.cpus, limits.pids, bounds)
     with _ending_in_order():
-        report = checked(application, terms, place, _tell)
+        if door := engine_door():
+            report = image_check_client.check(door, application, seconds)
+        else:
+            report = checked(application, terms, place, _tell)
     click.echo(render(report, as_json=as_json))
     ctx.exit(1 if report.failed else 0)
 

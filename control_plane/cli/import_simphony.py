@@ -10,6 +10,7 @@ import click
 
 from control_plane import imports
 from control_plane.adapters import simphony
+from control_plane.adapters.state_owner import acting_as_caller, acting_as_owner
 from control_plane.cli.remoteappdb_open import actor, opened
 from control_plane.domain.entities import Grant
 from control_plane.domain.names import shown
@@ -27,7 +28,8 @@ def import_simphony(ctx: click.Context, file: Path, *, dry_run: bool) -> None:
     here already stays as it is, so the same again changes nothing.
     """
     books = opened(ctx)
-    found, not_taken = simphony.read(file, books.host)
+    with acting_as_caller(), acting_as_owner(file):
+        found, not_taken = simphony.read(file, books.host)
     new = imports.bring_in(books, actor(), found, f"import of {file.name}", dry_run=dry_run)
     for line in _report(new, not_taken, "Would bring in" if dry_run else "Brought in"):
         click.echo(line)

@@ -17,8 +17,8 @@ from typing import Any
 
 import click
 
-from control_plane import lifecycle, operators, plane, settings
-from control_plane.adapters import operator_client
+from control_plane import installed, lifecycle, operators, plane, settings
+from control_plane.adapters import docker_place, operator_client
 from control_plane.domain.ports import Plane
 from control_plane.errors import ConflictError, EngineUnavailableError
 from control_plane.settings import Settings
@@ -41,7 +41,7 @@ def perform(
 ) -> Mapping[str, Any]:
     """Ask the service what stands under `path`, or do it by `act` where no service runs."""
     found, secret = settings.load(), settings.secret()
-    _become(found.state_directory)
+    _become(found.state_directory, _engines_groups(found))
     with suppress(_ServedError), _own_plane(found, secret, patience=0) as ours:
         return act(ours, found)
     body = json.dumps(content).encode()
@@ -61,13 +61,20 @@ class _ServedError(Exception):
     """The service runs."""
 
 
-def _become(state: Path) -> None:
+def _engines_groups(found: Settings) -> list[int]:
+    """Return the groups that reach the engine: root does, and the service's account does not."""
+    place = installed.engine_place(found)
+    files = [docker_place.socket_of(place), found.engine.tls_key]
+    return [one.stat().st_gid for one in files if one and one.exists()]
+
+
+def _become(state: Path, groups: list[int]) -> None:
     """Go on as the owner of the state: what root left there, the service could not write."""
     owner = state.stat().st_uid
     if os.geteuid() == 0 and owner:
         account = pwd.getpwuid(owner)
         os.chdir("/")
-        os.initgroups(account.pw_name, account.pw_gid)
+        os.setgroups([*os.getgrouplist(account.pw_name, account.pw_gid), *groups])
         os.setgid(account.pw_gid)
         os.setuid(owner)
         os.environ["HOME"] = account.pw_dir

@@ -54,7 +54,7 @@ def create(ctx: click.Context, /, image: str, *, verify: bool, **flags: Any) -> 
     found = check_image(ctx, image) if verify else None
     administration.create_application(opened(ctx), actor(), made)
     click.echo(f"Created the application {shown(image)}.")
-    caution(cautions.of_application(made, found))
+    caution(cautions.of_application(made, found, opened(ctx).site.origins.mode))
 
 
 @app.command()
@@ -78,7 +78,7 @@ def change(
 
     changed = administration.change_application(books, actor(), found.id, fields, fill)
     click.echo(f"Changed the application {shown(image)}.")
-    caution(cautions.of_application(changed, running))
+    caution(cautions.of_application(changed, running, books.site.origins.mode))
 
 
 @app.command("list")

@@ -1,14 +1,13 @@
 """What remoteappdb works on: accounting and records, the host's accounts, and who is asking.
 
-Invariant: root leaves nothing behind that the service cannot write. A database that root makes
-is the service's; SQLite itself gives -wal and -shm to the owner of the database when root opens
-it, and follows no link that stands in their place.
+Invariant: root leaves nothing behind that the service cannot write, and opens nothing that the
+service could not: a database that root makes is the service's, and is opened as its account.
 """
 
 import os
 import pwd
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from control_plane.adapters.database import database_file, make_file, shown_url
 from control_plane.adapters.migrations import migrate
 from control_plane.adapters.pam_host import PamHost
 from control_plane.adapters.passwords import Argon2Passwords
+from control_plane.adapters.state_owner import acting_as_caller, acting_as_owner
 from control_plane.domain.entities import Image
 from control_plane.domain.names import shown
 from control_plane.domain.ports import Books
@@ -46,9 +46,11 @@ def initialise(ctx: click.Context) -> list[str]:
     if _is_database(found):
         stores.insert(0, (found.accounting_url, "accounting", found.accounting.password_file))
     for url, part, password_file in stores:
-        if path := database_file(url):
+        path = database_file(url)
+        if path:
             _make(path)
-        migrate(url, [part], password_file)
+        with acting_as_owner(path) if path else nullcontext():
+            migrate(url, [part], password_file)
     return list(dict.fromkeys(shown_url(url) for url, _, _ in stores))
 
 
@@ -60,6 +62,7 @@ def opened(ctx: click.Context) -> Books:
     found = _settings(ctx)
     for url in (found.records_url, *((found.accounting_url,) if _is_database(found) else ())):
         if path := database_file(url):
+            ctx.with_resource(acting_as_owner(path))
             _must_exist(path)
     host = PamHost(found.auth.pam_service)
     stores = installed.open_stores(found, host)
@@ -98,9 +101,10 @@ def check_image(ctx: click.Context, image: str) -> Image:
     from control_plane import installed  # noqa: PLC0415
     from control_plane.adapters.engine import DockerEngine  # noqa: PLC0415
 
-    place = installed.engine_place(_settings(ctx))
     try:
-        return DockerEngine(KEEPER, place, timeout=10).image(image)
+        with acting_as_caller():
+            place = installed.engine_place(_settings(ctx))
+            return DockerEngine(KEEPER, place, timeout=10).image(image)
     except ImageMissingError as error:
         raise ControlPlaneError(
             f"The engine does not have the image {shown(image)}.",
@@ -152,17 +156,23 @@ def _is_database(found: Settings) -> bool:
 
 
 def _make(path: Path) -> None:
+    """Make an empty file where none is: the service's, also in a directory that root has."""
     try:
-        new = [] if path.parent.exists() else [path.parent]
-        path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+        if not path.parent.exists():
+            path.parent.mkdir(mode=0o750, parents=True)
+            _give(path.parent)
     except OSError as error:
         raise _away(path, error) from error
-    if make_file(path):
-        new.append(path)
+    with acting_as_owner(path):
+        if make_file(path) and os.geteuid() == 0:
+            _give(path)
+
+
+def _give(path: Path) -> None:
     with suppress(KeyError):
         keeper = pwd.getpwnam(KEEPER)
-        for one in new if os.geteuid() == 0 else ():
-            os.chown(one, keeper.pw_uid, keeper.pw_gid, follow_symlinks=False)
+        if os.geteuid() == 0:
+            os.chown(path, keeper.pw_uid, keeper.pw_gid, follow_symlinks=False)
 
 
 def _must_exist(path: Path) -> None:

@@ -5,7 +5,12 @@ Invariant: no flag turns the check of the portal's certificate off.
 
 import click
 
-from control_plane.cli import remoteapprest_admin, remoteapprest_app, remoteapprest_login
+from control_plane.cli import (
+    remoteapprest_admin,
+    remoteapprest_app,
+    remoteapprest_login,
+    remoteapprest_share,
+)
 from control_plane.cli.exits import Commands
 
 
@@ -18,7 +23,7 @@ from control_plane.cli.exits import Commands
     help="Which of several sign-ins to use.",
 )
 def cli(profile: str) -> None:
-    """Start and stop your applications on a Remoteapp portal; administer it.
+    """Start, stop and share your applications on a Remoteapp portal; administer it.
 
     Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 not supported by the portal's store,
     4 the portal, its engine or its database cannot be reached.
@@ -29,6 +34,7 @@ def cli(profile: str) -> None:
 cli.add_command(remoteapprest_login.login)
 cli.add_command(remoteapprest_login.logout)
 cli.add_command(remoteapprest_app.app)
+cli.add_command(remoteapprest_share.share)
 cli.add_command(remoteapprest_admin.admin)
 
 

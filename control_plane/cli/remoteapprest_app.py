@@ -50,9 +50,10 @@ def available(ctx: click.Context, form: Form) -> None:
 @listing
 @click.pass_context
 def running(ctx: click.Context, form: Form) -> None:
-    """List what runs, and what failed and was not dismissed."""
+    """List what runs, what is shared with you, and what failed and was not dismissed."""
     items = every(portal(ctx), "/sessions")
-    tell_list(("id", "application", "state", "created_at", "url"), items, items, form)
+    columns = ("id", "application", "owner", "access", "state", "created_at", "url")
+    tell_list(columns, items, items, form)
 
 
 @app.command()

@@ -118,12 +118,16 @@ def content(response: httpx.Response) -> Json:
     return found
 
 
-def every(found: httpx.Client, path: str, **filters: object) -> list[Json]:
-    """Return all items of a list, page by page; a filter that is None or empty is none."""
+def every(found: httpx.Client, path: str, *, hint: str = "", **filters: object) -> list[Json]:
+    """Return all items of a list, page by page; a filter that is None or empty is none.
+
+    A 404 is raised with this `hint`.
+    """
     items: list[Json] = []
     wanted = {name: value for name, value in filters.items() if value not in (None, "")}
     while True:
-        page = content(ask(found, "GET", path, params={**wanted, "offset": len(items)}))
+        part = {**wanted, "offset": len(items)}
+        page = content(ask(found, "GET", path, hint=hint, params=part))
         items += page["items"]
         if not page["items"] or len(items) >= page["total"]:
             return items

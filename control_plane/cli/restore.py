@@ -7,7 +7,7 @@ archive was found fit for this host.
 import os
 import tomllib
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from pathlib import Path
 
 import click
@@ -18,6 +18,7 @@ from control_plane.adapters import restore as restoring
 from control_plane.adapters.backup_archive import ArchiveReader
 from control_plane.adapters.backup_places import SETTINGS, Places
 from control_plane.adapters.restore import Wish
+from control_plane.adapters.state_owner import acting_as_owner, owner
 from control_plane.cli.portal_places import homes_of, places_of
 from control_plane.errors import ConflictError, ControlPlaneError, SettingsError
 from control_plane.settings import Settings
@@ -48,6 +49,7 @@ def restore(
             _must_be_of_this_realm(archive.manifest.realm)
         found = settings.load() if keep_settings else _settings_in(archive)
         places = places_of(found)
+        _must_not_be_the_services(archive, places)
         with _stopped(places), closing(homes_of(found)) if homes else nullcontext() as engine:
             known = {one: migrations.names(one) for one in migrations.SETS}
             odd = restoring.check(archive, wish, places, engine, known)
@@ -70,6 +72,16 @@ def _must_be_of_this_realm(realm: str) -> None:
         )
 
 
+def _must_not_be_the_services(archive: ArchiveReader, places: Places) -> None:
+    """Raise where the account that is to be restored could have written what root believes."""
+    keeper = owner(places.state / "control-plane.lock")
+    if os.geteuid() == 0 and keeper and archive.owner == keeper:
+        raise ConflictError(
+            "The archive belongs to the service's account, and root takes nothing from it.",
+            "If you know where it comes from: chown root:root it.",
+        )
+
+
 def _settings_in(archive: ArchiveReader) -> Settings:
     stored = next(one.stored for one in archive.manifest.files if one.name == SETTINGS)
     with archive.opened(stored) as file:
@@ -86,15 +98,14 @@ def _settings_in(archive: ArchiveReader) -> Settings:
 @contextmanager
 def _stopped(places: Places) -> Iterator[None]:
     """Hold the realm's lock: no control plane runs, and none starts meanwhile."""
-    lock = places.state / "control-plane.lock"
-    try:
-        owner = places.state.stat()
-    except OSError as error:
+    if not places.state.is_dir():
         raise ControlPlaneError(
             f"The state directory {places.state} lacks.", "Install the portal first: site.yml."
-        ) from error
-    with held(lock) as is_ours:
-        os.chown(lock, owner.st_uid, owner.st_gid, follow_symlinks=False)
+        )
+    lock = places.state / "control-plane.lock"
+    with ExitStack() as until_done:
+        with acting_as_owner(lock):
+            is_ours = until_done.enter_context(held(lock))
         if not is_ours:
             raise ConflictError(
                 "The control plane of this realm runs.",

@@ -1,10 +1,7 @@
 """`control-plane serve`: the control plane on the socket that systemd, or the launcher, owns."""
 
 import asyncio
-import logging
-import os
 import socket
-import sys
 from pathlib import Path
 from types import FrameType
 
@@ -12,14 +9,15 @@ import click
 import uvicorn
 
 from control_plane import plane, settings
-from control_plane.adapters.service_manager import ServiceManager
+from control_plane.adapters import journal
+from control_plane.adapters.watched_server import WatchedServer
+from control_plane.cli.passed import passed_socket
 from control_plane.doctor.watching import Watch
 from control_plane.domain.ports import Plane
 from control_plane.errors import ControlPlaneError
 from control_plane.web import lifespan
 from control_plane.web.app import create
 
-_FIRST_DESCRIPTOR = 3
 _GRACE_SECONDS = 5
 _LAST_REQUESTS_SECONDS = 0.5
 # Longer than nginx keeps a connection to us, so that it is never we who close one it is using.
@@ -29,7 +27,7 @@ _KEEP_ALIVE_SECONDS = 75
 @click.command()
 def serve() -> None:
     """Serve the portal behind nginx, on the socket passed by systemd."""
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(message)s")
+    journal.begin()
     found = settings.load()
     secret = settings.secret()
     watch = Watch(found)
@@ -65,31 +63,22 @@ def serve_with(opened: lifespan.Opened, marker: Path | None = None) -> None:
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         ws="none",
     )
-    _Server(config, planes).run(sockets=[_inherited_socket()])
+    _Server(config, planes).run(sockets=[passed_socket("remoteapp.socket")])
     if refusals:
         raise refusals[0]
 
 
-class _Server(uvicorn.Server):
-    """Ends without an error for anybody, and tells the service manager how it is."""
+class _Server(WatchedServer):
+    """Ends without an error for anybody."""
 
     def __init__(self, config: uvicorn.Config, planes: list[Plane]) -> None:
         super().__init__(config)
         self._planes = planes
-        self._manager = ServiceManager()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         super().handle_exit(sig, frame)
         for one in self._planes:
             one.events.close()  # streams would hold a graceful shutdown back
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self._manager.ready()
-
-    async def on_tick(self, counter: int) -> bool:
-        self._manager.alive()  # from the loop itself: one that hangs is noticed
-        return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Answer what nginx has sent already on connections that are open, and bid it close them.
@@ -97,17 +86,8 @@ class _Server(uvicorn.Server):
         Closed at once, a connection may take a request with it that nginx has just written, and
         nginx sends no POST twice. New connections wait in the socket for the next process.
         """
-        self._manager.stopping()
         self.server_state.default_headers.append((b"connection", b"close"))
         for server in self.servers:
             server.close()
         await asyncio.sleep(_LAST_REQUESTS_SECONDS)
         await super().shutdown(sockets)
-
-
-def _inherited_socket() -> socket.socket:
-    if os.environ.get("LISTEN_FDS") != "1":
-        raise click.UsageError(
-            "No socket was passed (LISTEN_FDS). Start it by remoteapp.socket, or use `make trial`."
-        )
-    return socket.socket(fileno=_FIRST_DESCRIPTOR)

@@ -22,7 +22,8 @@ def database(one: Installation) -> Iterator[Finding]:
     bad = [said for health in one.health for said in _judged(health)]
     files = {health.file for health in one.health if health.file and health.file.exists()}
     if not bad:
-        bad += [said for path in sorted(files) for said in _file(path)]
+        with one.as_service():
+            bad += [said for path in sorted(files) for said in _file(path)]
     if path := one.settings.accounting_file:
         bad += _csv(path)
     yield from bad
@@ -34,11 +35,10 @@ def database(one: Installation) -> Iterator[Finding]:
 
 def people(one: Installation) -> Iterator[Finding]:
     """See that whoever may sign in sees something there; administrators may come to administer."""
-    accounting = one.stores.accounting
-    users = [user for user in accounting.users() if user.enabled]
+    users = [user for user in one.users() if user.enabled]
     admins = one.settings.auth.admins
     others = [user for user in users if not (user.admin or user.name in admins)]
-    grants = accounting.grants()
+    grants = one.grants()
     empty = [] if one.settings.demo.applications else _with_nothing(others, grants)
     grant = "remoteappdb app grant IMAGE"
     if empty:

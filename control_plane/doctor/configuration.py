@@ -12,6 +12,7 @@ from pathlib import Path
 
 from control_plane import installed
 from control_plane.adapters.pam_host import PamHost
+from control_plane.doctor.accounts import group_name, groups_of
 from control_plane.doctor.findings import Finding, failed, ok, warning
 from control_plane.doctor.installation import SERVICE, Installation
 from control_plane.doctor.names import some
@@ -38,8 +39,8 @@ def pam(one: Installation) -> Iterator[Finding]:
         yield ok("Does not apply: pam is not among auth.methods.")
         return
     path = one.places.pam / one.settings.auth.pam_service
-    account = one.places.account
-    bad = [*_pam_service(path), *_shadow(one.places.shadow, account)]
+    account = one.places.pam_account if one.is_apart else one.places.account
+    bad = [*_pam_service(path), *_shadow(one, account)]
     yield from bad
     if not bad:
         yield ok(f"{path} asks modules that are there, and {account} may read password hashes.")
@@ -47,7 +48,7 @@ def pam(one: Installation) -> Iterator[Finding]:
 
 def volumes(one: Installation) -> Iterator[Finding]:
     """See that what grants mount may still be mounted, and that homes are there."""
-    grants = one.stores.accounting.grants()
+    grants = one.grants()
     folders = installed.folders(one.settings)
     bad = []
     for grant in grants:
@@ -75,20 +76,19 @@ def _settings_file(one: Installation, path: Path) -> Iterator[Finding]:
     if path.stat().st_mode & stat.S_IROTH:
         yield warning(f"{path} can be read by everyone.", f"chmod o= {path}")
     account = one.places.account
-    if why := _unreadable(path, account):
+    if why := unreadable(path, account):
         yield failed(f"{path} cannot be read by {account}: {why}.", f"chgrp {account} {path}")
     yield ok(f"{path} is valid: {found.public_url}, realm {found.realm}.")
 
 
-def _unreadable(path: Path, name: str) -> str:
-    """Return why the service may not read a file of root's; nothing where it may."""
+def unreadable(path: Path, name: str) -> str:
+    """Return why an account may not read a file of root's; nothing where it may."""
     with suppress(KeyError):
         account, found = pwd.getpwnam(name), path.stat()
-        groups = os.getgrouplist(name, account.pw_gid)
         may = (
             found.st_mode & stat.S_IROTH
             or (found.st_uid == account.pw_uid and found.st_mode & stat.S_IRUSR)
-            or (found.st_gid in groups and found.st_mode & stat.S_IRGRP)
+            or (found.st_gid in groups_of(name) and found.st_mode & stat.S_IRGRP)
         )
         return "" if may else f"its mode is {stat.filemode(found.st_mode)}"
     return ""
@@ -128,18 +128,24 @@ def _pam_service(path: Path) -> Iterator[Finding]:
             yield failed(f"{path} names {module}, which is not there.", f"apt-file search {module}")
 
 
-def _shadow(path: Path, account: str) -> Iterator[Finding]:
-    """Judge whether pam_unix, asked by the service, may compare a password."""
-    if why := _unreadable(path, account):
+def _shadow(one: Installation, account: str) -> Iterator[Finding]:
+    """Judge whether pam_unix may compare a password where it is asked, and nobody else."""
+    path, service = one.places.shadow, one.places.account
+    unit = f"{SERVICE}-pam" if one.is_apart else SERVICE
+    if why := unreadable(path, account):
         yield failed(
             f"{account} may not read {path}, so every password of a system user is wrong: {why}.",
-            f"usermod --append --groups shadow {account}; systemctl restart {SERVICE}",
+            f"usermod --append --groups shadow {account}; systemctl restart {unit}",
         )
+    if one.is_apart and path.stat().st_gid in groups_of(service):
+        told = f"{service} may read {path}: who takes the control plane over has every hash."
+        leave = f"gpasswd --delete {service} {group_name(path.stat().st_gid)}"
+        yield failed(told, f"{leave}; systemctl restart {SERVICE}")
 
 
 def _homes(one: Installation) -> Iterator[Finding]:
     host = PamHost(one.settings.auth.pam_service)
-    users = [user for user in one.stores.accounting.users() if user.kind == "system"]
+    users = [user for user in one.users() if user.kind == "system"]
     people = {user.name: host.person(user.name) for user in users if user.enabled}
     gone = [name for name, person in people.items() if person is None]
     if gone:

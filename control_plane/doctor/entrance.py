@@ -3,12 +3,11 @@
 Invariant: nothing is asked but this machine, and nothing that it says is trusted by its name.
 """
 
-import grp
-import pwd
 import re
 import stat
 from collections.abc import Iterator
 from contextlib import closing, suppress
+from dataclasses import dataclass
 from datetime import timedelta
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
@@ -17,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from control_plane.adapters import certificates, machine, nginx_says, portal_probe
 from control_plane.adapters.portal_probe import Nginx
+from control_plane.doctor.accounts import group_name, user_name
 from control_plane.doctor.findings import Finding, failed, ok, warning
 from control_plane.doctor.installation import SERVICE, Installation
 from control_plane.domain.names import shown
@@ -30,18 +30,19 @@ _START_NGINX = "systemctl status nginx; systemctl start nginx"
 _PLAIN = re.compile(r"^\s*listen\s+(?:\S*:)?(\d+)(?:\s+(?!ssl)\S+)*;", re.MULTILINE)
 _PAGES = ("/healthz", "/readyz", "/login")
 _OK, _REDIRECTS = 200, (301, 302, 307, 308)
-_MODE = 0o660
 _ROLE = "ansible-playbook -i inventory ansible/site.yml --tags"
 _WORKERS = ("www-data", "nginx")
 
 
 def ports(one: Installation) -> Iterator[Finding]:
     """See that the site's ports are nginx's, and the socket is where and whose it must be."""
-    bad = [*_ports(one), *_socket(one.places.socket, one.places.account)]
+    sockets = _sockets(one)
+    bad = [*_ports(one), *(said for wanted in sockets for said in _socket(wanted))]
     yield from bad
     if not bad:
         listed = ", ".join(map(str, sorted(_ports_of(one, _LISTEN))))
-        yield ok(f"nginx listens on {listed}; {one.places.socket} is the service's.")
+        whose = ", ".join(str(wanted.path) for wanted in sockets)
+        yield ok(f"nginx listens on {listed}; {whose}: each is for those whom it is for.")
 
 
 def certificate(one: Installation) -> Iterator[Finding]:
@@ -125,8 +126,36 @@ def _ports_of(one: Installation, pattern: re.Pattern[str]) -> set[int]:
     return set()
 
 
-def _socket(path: Path, account: str) -> Iterator[Finding]:
-    todo = "systemctl restart remoteapp.socket remoteapp.service"
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """A socket: whose it is, and whether nginx connects as well."""
+
+    path: Path
+    owner: str
+    unit: str
+    for_nginx: bool = False
+
+    @property
+    def mode(self) -> int:
+        return 0o660 if self.for_nginx else 0o600
+
+
+def _sockets(one: Installation) -> list[_Wanted]:
+    places = one.places
+    found = [_Wanted(places.socket, places.account, SERVICE, for_nginx=True)]
+    if one.is_apart:
+        owner, unit = places.forwarder_account, f"{SERVICE}-forwarder"
+        found += [
+            _Wanted(places.engine_socket, places.account, f"{SERVICE}-engine"),
+            _Wanted(places.pam_socket, places.account, f"{SERVICE}-pam"),
+            _Wanted(places.forwarder_socket, owner, unit, for_nginx=True),
+            _Wanted(places.forwarder_control, places.account, f"{unit}-control"),
+        ]
+    return found
+
+
+def _socket(wanted: _Wanted) -> Iterator[Finding]:
+    path, todo = wanted.path, f"systemctl restart {wanted.unit}.socket {SERVICE}.service"
     try:
         found = path.stat()
     except OSError as error:
@@ -135,17 +164,13 @@ def _socket(path: Path, account: str) -> Iterator[Finding]:
     if not stat.S_ISSOCK(found.st_mode):
         yield failed(f"{path} is no socket.", f"rm {path}; {todo}")
         return
-    owner, group = _name_of(pwd.getpwuid, found.st_uid), _name_of(grp.getgrgid, found.st_gid)
-    if stat.S_IMODE(found.st_mode) != _MODE or owner != account or group not in _WORKERS:
+    owner, group = user_name(found.st_uid), group_name(found.st_gid)
+    is_for_nginx = group in _WORKERS or not wanted.for_nginx
+    if (stat.S_IMODE(found.st_mode), owner) != (wanted.mode, wanted.owner) or not is_for_nginx:
         told = f"{path} is {stat.filemode(found.st_mode)} {owner}:{group}"
-        yield failed(f"{told}, not srw-rw---- {account}:{_WORKERS[0]}.", todo)
-
-
-def _name_of(look_up: object, number: int) -> str:
-    with suppress(KeyError):
-        found = look_up(number)  # type: ignore[operator]  # pwd's or grp's
-        return str(found[0])
-    return str(number)
+        mode = stat.filemode(stat.S_IFSOCK | wanted.mode)
+        meant = f"{wanted.owner}:{_WORKERS[0]}" if wanted.for_nginx else wanted.owner
+        yield failed(f"{told}, not {mode} {meant}.", todo)
 
 
 def _page(nginx: Nginx, path: str) -> Iterator[Finding]:

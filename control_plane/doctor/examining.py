@@ -6,7 +6,7 @@ told again by those that need the same.
 
 from collections.abc import Collection, Iterator, Sequence
 
-from control_plane.doctor import books, configuration, entrance, host, running
+from control_plane.doctor import applications, behind, books, configuration, entrance, host, running
 from control_plane.doctor.findings import Check, Finding, failed, warning
 from control_plane.doctor.installation import SERVICE, Installation
 from control_plane.errors import (
@@ -23,18 +23,21 @@ CHECKS = (
     Check("disk", host.disk, "df -h"),
     Check("memory", host.memory, "free -h"),
     Check("engine", running.engine, "systemctl status docker"),
+    Check("door", behind.door, "systemctl status remoteapp-engine.socket"),
     Check("clock", host.clock, "timedatectl"),
     Check("database", books.database, "remoteappdb init"),
     Check("volumes", configuration.volumes, "ls -ld SOURCE"),
     Check("pam", configuration.pam, "ls -l /etc/pam.d"),
     Check("people", books.people, "remoteappdb user list --show-apps"),
     Check("images", running.images, "docker images"),
+    Check("forwarder", behind.forwarder, "systemctl status remoteapp-forwarder.service"),
     Check("ports", entrance.ports, "ss -ltnp"),
     Check("certificate", entrance.certificate, "control-plane certificate renew"),
     Check("firewall", host.firewall, "nft list ruleset"),
     Check("routes", running.routes, "systemctl status remoteapp-routes.path"),
     Check("readyz", entrance.readyz, _JOURNAL),
     Check("https", entrance.https, "control-plane doctor --only certificate --only ports"),
+    Check("applications", applications.applications, "control-plane doctor --only https"),
 )
 NAMES = tuple(one.name for one in CHECKS)
 # Who tells of an error that others run into as well.

@@ -5,7 +5,7 @@ waited for once, however many checks ask for it.
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,14 +13,15 @@ from typing import Generic, TypeVar
 
 from control_plane import installed
 from control_plane import settings as settings_module
-from control_plane.adapters import database_health, engine_facts
+from control_plane.adapters import database_health, host_programs
 from control_plane.adapters.database_health import Health
 from control_plane.adapters.docker_place import EnginePlace
-from control_plane.adapters.engine import DockerEngine
-from control_plane.adapters.engine_facts import Facts
+from control_plane.adapters.engine_client import ConditionClient, EngineClient
 from control_plane.adapters.pam_host import PamHost
-from control_plane.domain.entities import Image
-from control_plane.domain.ports import Container
+from control_plane.adapters.state_owner import acting_as_owner
+from control_plane.domain.engine_facts import Facts
+from control_plane.domain.entities import Grant, Image, Session, User
+from control_plane.domain.ports import Container, Engine
 from control_plane.errors import ControlPlaneError, StoreUnavailableError
 from control_plane.installed import OpenStores
 from control_plane.settings import Settings
@@ -43,11 +44,19 @@ class Places:
     """Where the parts lie that no setting names, and whom the service runs as."""
 
     account: str = SERVICE
+    engine_account: str = f"{SERVICE}-engine"
+    forwarder_account: str = f"{SERVICE}-forwarder"
+    pam_account: str = f"{SERVICE}-pam"
 
     settings: Path = field(default_factory=_named_settings)
     secret: Path = field(default_factory=_secret)
     certificates: Path = Path("/etc/remoteapp/tls")
+    rules: Path = Path("/etc/remoteapp/engine.toml")
     socket: Path = Path("/run/remoteapp/control-plane.sock")
+    engine_socket: Path = Path("/run/remoteapp/engine.sock")
+    pam_socket: Path = Path("/run/remoteapp/pam.sock")
+    forwarder_socket: Path = Path("/run/remoteapp/forwarder.sock")
+    forwarder_control: Path = Path("/run/remoteapp/forwarder-control.sock")
     nginx: Path = Path("/etc/nginx/remoteapp")
     pam: Path = Path("/etc/pam.d")
     shadow: Path = Path("/etc/shadow")
@@ -97,6 +106,11 @@ class Installation:
         return Settings.model_construct().state_directory
 
     @property
+    def is_apart(self) -> bool:
+        """Whether engine and passwords are behind doors of their own, as on a host with units."""
+        return self.places.rules.exists() or host_programs.has_systemd()
+
+    @property
     def engine_place(self) -> EnginePlace:
         """Where the engine is; SettingsError."""
         return installed.engine_place(self.settings)
@@ -124,17 +138,45 @@ class Installation:
 
     @property
     def stores(self) -> OpenStores:
-        """Accounting and records; StoreUnavailableError unless they are up to date."""
+        """Accounting and records, for use `as_service`; StoreUnavailableError for old ones."""
         return self._stores()
+
+    def grants(self) -> Sequence[Grant]:
+        """Return what is granted; StoreUnavailableError as `stores`."""
+        with self.as_service():
+            return self.stores.accounting.grants()
+
+    def users(self) -> Sequence[User]:
+        """Return who may sign in; StoreUnavailableError as `stores`."""
+        with self.as_service():
+            return self.stores.accounting.users()
+
+    def open_sessions(self) -> Sequence[Session]:
+        """Return the sessions that are not over; StoreUnavailableError as `stores`."""
+        with self.as_service():
+            return self.stores.records.open_sessions()
+
+    @contextmanager
+    def as_service(self) -> Iterator[None]:
+        """Act as the account whose state it is: root opens none of its databases."""
+        with acting_as_owner(self.state / "remoteapp.db"):
+            yield
 
     def close(self) -> None:
         """Close what was opened."""
-        for one in self._opened:
-            one.close()
+        with self.as_service():
+            for one in self._opened:
+                one.close()
 
     @contextmanager
-    def _engine(self) -> Iterator[DockerEngine]:
+    def _engine(self) -> Iterator[Engine]:
         self._facts()  # which an engine that hangs has failed already
+        if door := installed.engine_door():
+            yield EngineClient(door, ENGINE_SECONDS)
+            return
+        # Not above: the service, which is told of the door, does without the SDK.
+        from control_plane.adapters.engine import DockerEngine  # noqa: PLC0415 - as said
+
         place, seconds = self.engine_place, ENGINE_SECONDS
         with closing(DockerEngine(self.settings.realm, place, timeout=seconds)) as engine:
             yield engine
@@ -144,6 +186,10 @@ class Installation:
             return dict(engine.images())
 
     def _ask_engine(self) -> Facts:
+        if door := installed.engine_door():
+            return ConditionClient(door, 2 * ENGINE_SECONDS).facts()
+        from control_plane.adapters import engine_facts  # noqa: PLC0415 - as for `_engine`
+
         return engine_facts.ask(self.engine_place, self.settings.realm, ENGINE_SECONDS)
 
     def _look_at_database(self) -> tuple[Health, ...]:
@@ -151,10 +197,11 @@ class Installation:
         parts = {"records": (found.records_url, found.records.password_file)}
         if not (found.accounting.class_ or found.accounting_file):
             parts["accounting"] = (found.accounting_url, found.accounting.password_file)
-        return tuple(
-            database_health.look(part, url, password_file)
-            for part, (url, password_file) in sorted(parts.items())
-        )
+        with self.as_service():
+            return tuple(
+                database_health.look(part, url, password_file)
+                for part, (url, password_file) in sorted(parts.items())
+            )
 
     def _open_stores(self) -> OpenStores:
         # Opening would bring them up to date, which is the service's to do, with a backup.

@@ -60,7 +60,7 @@ def _look(one: Installation, image: str) -> Iterator[Finding]:
 def _tried(one: Installation, image: str) -> Finding:
     begun = time.monotonic()
     try:
-        with _guest(_books(one), image) as (grant_id, token):
+        with one.as_service(), _guest(_books(one), image) as (grant_id, token):
             trusted = one.places.certificates / "server.pem"
             with closing(Nginx(one.settings.public_url, trusted, token)) as nginx:
                 patience = one.settings.engine.start_timeout + _STARTING_SECONDS

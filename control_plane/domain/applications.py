@@ -18,6 +18,9 @@ PORTS = (1, 65535)
 MOST_WORDS = 100
 MOST_VARIABLES = 100
 RUN_AS = ("user", "root")
+ROOTS_COMMAND = (
+    "cannot be given to what starts as root: run it as the user, or put the command into the image"
+)
 LONGEST_BLOCK = 32 * 1024  # bytes of all words, or of all variables
 _IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]{0,254}", re.ASCII)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,254}", re.ASCII)
@@ -33,6 +36,8 @@ def parse(fields: Mapping[str, object], application_id: str = "") -> Application
     ]
     if fields.get("image") is None:
         errors.append(FieldError("image", "is missing"))
+    if fields.get("run_as") == "root" and fields.get("command"):
+        errors.append(FieldError("command", ROOTS_COMMAND))
     if errors:
         image = shown(str(fields.get("image", "")))
         raise InvalidError(f"The application {image} is refused.", errors)

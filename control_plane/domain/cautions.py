@@ -5,6 +5,7 @@ Invariant: a caution refuses nothing.
 
 from control_plane.domain import containers, labels, reach
 from control_plane.domain.entities import Application, Image, Policy
+from control_plane.domain.origins import Mode
 from control_plane.domain.reach import Reach
 
 APART = "It keeps its files at /workspace, apart from your other files."
@@ -30,9 +31,9 @@ _AS_ROOT = (
 _RUN_AS_ALONE = "run_as: root does nothing here: it is for images without labels of ours."
 
 
-def of_application(application: Application, image: Image | None) -> list[str]:
+def of_application(application: Application, image: Image | None, mode: Mode) -> list[str]:
     """Return sentences on what bars its start, and on how it is run; None: nobody has the image."""
-    found = [_STRIP_PATH] if application.strip_path else []
+    found = [_STRIP_PATH] if _leads_out(application, mode) else []
     if image is None:
         return found
     found = [*labels.problems(image), *found]
@@ -42,14 +43,18 @@ def of_application(application: Application, image: Image | None) -> list[str]:
         found.append(_AS_ROOT)
     elif application.run_as == "root":
         found.append(_RUN_AS_ALONE)
+    if refusal := containers.refused_command(application, image):
+        found.append(refusal)
     return found
 
 
-def for_user(application: Application, policy: Policy, image: Image | None) -> list[str]:
+def for_user(
+    application: Application, policy: Policy, image: Image | None, mode: Mode
+) -> list[str]:
     """Return sentences for whoever starts it; the policy is complete."""
     as_root = image is not None and containers.runs_as_root(application, image)
     found = [APART] if as_root and policy.allow_home and not policy.legacy_home else []
-    if application.strip_path:
+    if _leads_out(application, mode):
         found.append("Some of its links may lead out of it.")
     return found
 
@@ -64,3 +69,8 @@ def of_policy(
         return [*barred, refusal] if refusal else barred
     needed = image is None or containers.runs_as_root(application, image)
     return [*barred, _LEGACY_HOME if needed else _LEGACY_HOME_ALONE]
+
+
+def _leads_out(application: Application, mode: Mode) -> bool:
+    """Whether its links may lead out of the session, which has not its whole host."""
+    return application.strip_path and mode != "domain"

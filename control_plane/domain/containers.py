@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from control_plane.domain import labels, options
-from control_plane.domain.applications import LONGEST
+from control_plane.domain.applications import LONGEST, ROOTS_COMMAND
 from control_plane.domain.entities import (
     Application,
     Image,
@@ -18,8 +18,22 @@ from control_plane.domain.names import container_login
 from control_plane.errors import InvalidError
 
 WORKSPACE = "/workspace"
+# What is memory, and anybody's to write, where the root is read-only.
+VOLATILE = ("/run", "/tmp", "/var/tmp")  # noqa: S108 - inside the container
 # What the entry point of simphony-remote's images does as root, and no more (proved one by one).
 ROOT_CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "KILL", "SETGID", "SETUID")
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What a site allows any container, whatever its policy says.
+
+    `open_files` is for each process; `disk` is how many bytes the container may write outside its
+    volumes, where the engine's storage can tell (0: no bound).
+    """
+
+    open_files: int = 16384
+    disk: int = 10 * 1024**3
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +54,8 @@ class ContainerSpec:
     `as_root`: it starts as root with ROOT_CAPABILITIES, where it likes (`home_directory` is empty),
     and the other numbers say for whom. `own_directory`: it starts where the image says, for the
     entry point of a foreign image may name its files from there, and in the home otherwise.
+    `read_only`: nothing of its image can be written; /tmp, /run and /var/tmp are memory.
+    `open_files` and `disk` are those of `Bounds`.
     """
 
     name: str
@@ -63,6 +79,9 @@ class ContainerSpec:
     memory: int
     cpus: float
     pids: int
+    read_only: bool
+    open_files: int
+    disk: int
 
 
 def port_of(application: Application, image: Image) -> int:
@@ -88,6 +107,16 @@ def runs_as_root(application: Application, image: Image) -> bool:
     """Whether its process starts as root: in an older image, or a foreign one that has to."""
     kind = labels.kind(image)
     return kind == "older" or (kind == "foreign" and application.run_as == "root")
+
+
+def refused_command(application: Application, image: Image) -> str:
+    """Return why the application's command bars its start; empty where it does not.
+
+    An administrator's word would be run as root, if only inside a container.
+    """
+    if application.command and runs_as_root(application, image):
+        return f"Its command {ROOTS_COMMAND}."
+    return ""
 
 
 def refused_mounts(application: Application, policy: Policy, image: Image) -> str:
@@ -132,7 +161,7 @@ def home_of(policy: Policy, person: Person, realm: str, *, apart: bool) -> HomeM
     return HomeMount(person.home, person.home_is_volume)
 
 
-def spec(  # noqa: PLR0913 - the six things a container is made of
+def spec(  # noqa: PLR0913 - the seven things a container is made of
     session: Session,
     application: Application,
     policy: Policy,
@@ -140,6 +169,7 @@ def spec(  # noqa: PLR0913 - the six things a container is made of
     person: Person,
     *,
     realm: str,
+    bounds: Bounds,
 ) -> ContainerSpec:
     """Return the container of a session; `policy` has no None left, its volumes are resolved."""
     login, as_root = container_login(person.name), runs_as_root(application, image)
@@ -179,6 +209,9 @@ def spec(  # noqa: PLR0913 - the six things a container is made of
         memory=policy.memory or 0,
         cpus=policy.cpus or 0.0,
         pids=policy.pids or 0,
+        read_only=labels.is_read_only(image),
+        open_files=bounds.open_files,
+        disk=bounds.disk,
     )
 
 

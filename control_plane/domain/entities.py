@@ -11,10 +11,12 @@ from typing import Any, Literal
 
 UserKind = Literal["system", "virtual"]
 AppType = Literal["vncapp", "webapp"]
-Share = Literal["none", "view", "control"]
+Sharing = Literal["none", "view", "control"]
+ShareKind = Literal["user", "group", "link"]
+ShareAccess = Literal["view", "control"]
 Network = Literal["internet", "none"]
 RunAs = Literal["user", "root"]
-Source = Literal["pam", "virtual", "oidc", "github", "world"]
+Source = Literal["pam", "virtual", "oidc", "github", "world", "link"]
 SCOPES = ("sessions:read", "sessions:write", "shares:write", "admin:read", "admin:write")
 
 
@@ -84,7 +86,7 @@ class Policy:
     volumes: tuple[Volume, ...] = ()
     allow_startup_data: bool = False
     app_license: str = field(default="", repr=False)
-    share: Share = "none"
+    share: Sharing = "none"
     memory: int | None = None
     cpus: float | None = None
     pids: int | None = None
@@ -222,16 +224,38 @@ class Session:
 class SignIn:
     """A browser that is signed in; `id` is the digest of what the cookie carries.
 
-    `source` is what vouched for the user; a stranger is someone whom accounting does not know.
+    `source` is what vouched for the user; a stranger is someone whom accounting does not know, a
+    guest came by a link and is called `guest:<share id>`, in pages by `display`. `shares` are the
+    links that it entered, and the sessions whose foreign web application it opened knowingly.
     """
 
     id: str
     user: str
-    kind: Literal["user", "stranger"]
+    kind: Literal["user", "stranger", "guest"]
     created_at: datetime
     expires_at: datetime
     address: str = ""
     source: Source = "virtual"
+    shares: tuple[str, ...] = ()
+    display: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Whom a session's owner lets in, how far, and until when; `id` is 32 hex digits.
+
+    `name` is a user's or a group's, empty for a link; `digest` is the SHA-256 of a link's secret.
+    """
+
+    id: str
+    session_id: str
+    owner: str
+    kind: ShareKind
+    name: str
+    access: ShareAccess
+    created_at: datetime
+    expires_at: datetime
+    digest: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

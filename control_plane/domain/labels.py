@@ -61,6 +61,11 @@ def port(image: Image) -> int:
     return int(declared) if _is_port(declared) else DEFAULT_PORT
 
 
+def is_read_only(image: Image) -> bool:
+    """Whether the image declares that it writes nothing but homes, volumes and /tmp."""
+    return kind(image) == "contract" and label(image, "read-only") == "1"
+
+
 def app_type(image: Image) -> AppType:
     """Return what the image says it is; a web application when it does not say."""
     return "vncapp" if label(image, "type") == "vncapp" else "webapp"
@@ -117,12 +122,15 @@ def of_session(session: Session, realm: str) -> dict[str, str]:
 
 def _problems(image: Image) -> Iterator[str]:
     contract, said, declared = (label(image, one) for one in ("contract", "type", "port"))
+    read_only = label(image, "read-only")
     if kind(image) == "contract" and contract != CONTRACT:
         yield f"Its contract version is {shown(contract)}; this portal knows {CONTRACT}."
     if said and said not in _TYPES:
         yield f"Its type is {shown(said)}; there are vncapp and webapp."
     if declared and not _is_port(declared):
         yield f"Its port is {shown(declared)}; it must be a number from 1 to {_LAST_PORT}."
+    if read_only not in ("", "0", "1"):
+        yield f"Its read-only is {shown(read_only)}; it must be 0 or 1."
     if not _PATH.fullmatch(label(image, "ready-path")):
         yield "Its ready-path is no path of at most 255 printable characters without a space."
     if label(image, "icon_128") and icon(image) is None:

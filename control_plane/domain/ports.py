@@ -1,7 +1,7 @@
 """What the use cases need of the world, and `Plane`, which holds one of each.
 
 A port stands here where a real adapter and a fake that passes the same contract tests exist; the
-stores stand in `stores`, long work in `jobs`.
+stores stand in `stores`, long work in `jobs`, the forwarder of shares in `forwarding`.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -12,12 +12,14 @@ from typing import Protocol
 
 from control_plane.domain.access import Access
 from control_plane.domain.condition import Condition, Unwatched
-from control_plane.domain.containers import ContainerSpec
+from control_plane.domain.containers import Bounds, ContainerSpec
 from control_plane.domain.entities import Grant, Image, Load, Network, Person, Sample, Volume
 from control_plane.domain.face import Face
 from control_plane.domain.files import Listing, Look
+from control_plane.domain.forwarding import Forwarder
 from control_plane.domain.image_checks import ImageChecks
 from control_plane.domain.jobs import Events, Jobs
+from control_plane.domain.origins import Origins
 from control_plane.domain.providers import Provider
 from control_plane.domain.reach import Reach
 from control_plane.domain.routes import Route
@@ -241,6 +243,7 @@ class Limits:
     stop_timeout: float
     network: Network = "internet"
     max_lifetime: int = 0
+    bounds: Bounds = field(default_factory=Bounds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +252,7 @@ class Site:
 
     `demo` are grants from the settings for everyone who signs in and has an identity here.
     `archives` is where the homes of those who left are kept. `reach` is what the engine's own
-    place bars.
+    place bars. `guests`: whether a share's link lets in people without an account.
     """
 
     realm: str
@@ -258,12 +261,20 @@ class Site:
     admins: frozenset[str]
     limits: Limits
     secret: bytes
+    apps_domain: str = ""
+    apps_port: int = 8444
     virtual_uids: tuple[int, int] = (70000, 99999)
     auto_create_users: bool = False
     demo: tuple[Grant, ...] = ()
     archives: Path = Path("/var/lib/remoteapp/backups/homes")
     reach: Reach = field(default_factory=Reach)
     face: Face = field(default_factory=Face)
+    guests: bool = False
+
+    @property
+    def origins(self) -> Origins:
+        """Where its pages and its applications live."""
+        return Origins(self.public_url, self.apps_domain, self.apps_port)
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,6 +310,7 @@ class Plane:
     homes: Homes
     files: HomeFiles
     gateway: Gateway
+    forwarder: Forwarder
     passwords: Passwords
     host: Host
     folders: Folders

@@ -21,6 +21,7 @@ from control_plane.domain.entities import (
     Link,
     Policy,
     Session,
+    Share,
     SignIn,
     Token,
     UsageRow,
@@ -183,6 +184,18 @@ class Records(Protocol):
     def signins(self, now: datetime) -> Sequence[SignIn]:
         """Return the sign-ins that have not expired, and forget those that have."""
 
+    def note_shares(self, signin_id: str, shares: Sequence[str]) -> bool:
+        """Replace what a sign-in has entered; False when it has ended."""
+
+    def add_share(self, share: Share) -> None:
+        """Write a share."""
+
+    def shares(self) -> Sequence[Share]:
+        """Return every share, oldest first; whether one has expired is for the reader to see."""
+
+    def remove_shares(self, share_ids: Collection[str]) -> None:
+        """Forget shares; an unknown id is no error."""
+
     def password(self, user: str) -> str | None:
         """Return the hash of a virtual user's password."""
 
@@ -190,7 +203,13 @@ class Records(Protocol):
         """Set or replace it."""
 
     def forget_user(self, user: str) -> None:
-        """Remove password, sign-ins, tokens, links and what is kept; ledger and audit stay."""
+        """Remove password, sign-ins, tokens, links, what is kept, and what is shared with them.
+
+        Ledger and audit stay.
+        """
+
+    def forget_group(self, group: str) -> None:
+        """Remove the shares that let in that group."""
 
     def add_token(self, token: Token) -> None:
         """Write a token."""

@@ -3,9 +3,10 @@
 import os
 import re
 from pathlib import Path
+from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import field_validator
+from pydantic import AfterValidator, Field, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from control_plane.settings.portal import PortalSettings
@@ -15,9 +16,11 @@ from control_plane.settings.sections import (
     Demo,
     EngineSettings,
     LimitSettings,
+    SharingSettings,
     Store,
     VolumeSettings,
 )
+from control_plane.settings.values import domain
 
 PREFIX = "REMOTEAPP_"
 _REALM = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
@@ -32,12 +35,15 @@ class Settings(BaseSettings):
 
     realm: str = "remoteapp"
     public_url: str
+    apps_domain: Annotated[str, AfterValidator(domain)] = ""
+    apps_port: Annotated[int, Field(ge=0, le=65535)] = 8444
     auth: Auth = Auth()
     accounting: AccountingStore = AccountingStore()
     records: Store = Store()
     engine: EngineSettings = EngineSettings()
     limits: LimitSettings = LimitSettings()
     volumes: VolumeSettings = VolumeSettings()
+    sharing: SharingSettings = SharingSettings()
     demo: Demo = Demo()
     portal: PortalSettings = PortalSettings()
 
@@ -101,6 +107,11 @@ class Settings(BaseSettings):
     def routes_status(self) -> Path:
         """What the one-shot that installs the routes says of the last hand-over."""
         return Path(os.environ.get("ROUTES_STATUS", "/run/remoteapp-routes/status.json"))
+
+    @property
+    def pam_socket(self) -> Path | None:
+        """Where another process judges passwords by PAM; None: this one does."""
+        return Path(found) if (found := os.environ.get("PAM_SOCKET")) else None
 
     @property
     def boot_marker(self) -> Path:

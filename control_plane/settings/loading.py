@@ -45,6 +45,7 @@ def checked(content: Mapping[str, Any]) -> Settings:
         *_methods_without_section(found),
         *_world_on_a_public_address(found),
         *_strange_databases(found),
+        *_one_port_for_two(found),
     ):
         raise SettingsError(problem)
     return found
@@ -141,6 +142,14 @@ def _strange_databases(found: Settings) -> list[str]:
         for part, url in addresses.items()
         if "://" in url and url.partition("://")[0] not in _DATABASES
     ]
+
+
+def _one_port_for_two(found: Settings) -> list[str]:
+    port = urlsplit(found.public_url).port or 443
+    if found.apps_domain or found.apps_port != port:
+        return []
+    allowed = "another port than public_url's, or 0 for one origin"
+    return [f"apps_port = {found.apps_port}: must be {allowed}, which is {found.public_url}"]
 
 
 def _is_loopback(host: str) -> bool:

@@ -16,7 +16,8 @@ from pydantic import AfterValidator, Field
 from control_plane.domain import colours, face
 from control_plane.domain.face import Face, FooterLink
 from control_plane.domain.pictures import LARGEST, Picture, picture
-from control_plane.settings.values import Section, absolute
+from control_plane.domain.values import absolute
+from control_plane.settings.values import Section
 
 _LONGEST_NAME, _LONGEST_LABEL, _LONGEST_URL, _LONGEST_MESSAGE = 60, 60, 2048, 1000
 _MOST_LINKS = 12

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
+from control_plane.domain.values import private_range, uids
 from control_plane.settings.values import (
     AbsolutePath,
     Directory,
@@ -12,9 +13,7 @@ from control_plane.settings.values import (
     Section,
     Word,
     database_address,
-    private_range,
     provider_address,
-    uids,
 )
 
 
@@ -87,6 +86,8 @@ class LimitSettings(Section):
     memory: Annotated[int, Field(ge=16 * 1024**2)] = 2 * 1024**3
     cpus: Annotated[float, Field(ge=0.05, allow_inf_nan=False)] = 2
     pids: Annotated[int, Field(ge=16)] = 512
+    open_files: Annotated[int, Field(ge=256)] = 16384
+    disk: Annotated[int, Field(ge=0)] = 10 * 1024**3
     max_sessions: Annotated[int, Field(ge=1)] = 1
     network: Literal["internet", "none"] = "internet"
     max_lifetime: Annotated[int, Field(ge=0)] = 0
@@ -96,6 +97,12 @@ class VolumeSettings(Section):
     """Below which directories of the host a policy may mount."""
 
     roots: tuple[Directory, ...] = ()
+
+
+class SharingSettings(Section):
+    """Whom a share's link lets in."""
+
+    guests: bool = False
 
 
 class Demo(Section):

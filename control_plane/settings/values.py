@@ -4,28 +4,23 @@ Invariant: a bad value raises a ValueError that says what is allowed.
 """
 
 import os
-from ipaddress import IPv4Network
+import re
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-_RANGE_LENGTH = 20
-_LEAST_UID, _LARGEST_UID = 1000, 2**31 - 1
+from control_plane.domain.values import absolute
+
+_LONGEST_DOMAIN = 200  # with a session's id before it, a name is at most 253 long
+_DOMAIN = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)(?:\.(?!-)[a-z0-9-]{1,63}(?<!-))*")
 
 
 class Section(BaseModel):
     """A table of the settings: an unknown key is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-def absolute(path: Path) -> Path:
-    """Return a path that names one place; ValueError."""
-    if not path.is_absolute() or ".." in path.parts:
-        raise ValueError("an absolute path without ..")
-    return path
 
 
 def directory(path: Path) -> Path:
@@ -44,17 +39,10 @@ def provider_address(value: str) -> str:
     return value
 
 
-def uids(value: tuple[int, int]) -> tuple[int, int]:
-    """Return the first and the last uid; ValueError."""
-    if not _LEAST_UID <= value[0] <= value[1] <= _LARGEST_UID:
-        raise ValueError(f"the first and the last uid, {_LEAST_UID} to {_LARGEST_UID}")
-    return value
-
-
-def private_range(value: IPv4Network) -> IPv4Network:
-    """Return the range of the session networks; ValueError."""
-    if value.prefixlen != _RANGE_LENGTH or not value.is_private:
-        raise ValueError("a /20 of private addresses such as 10.213.0.0/20")
+def domain(value: str) -> str:
+    """Return the name of a host, in lower case, or nothing; ValueError."""
+    if value and (len(value) > _LONGEST_DOMAIN or not _DOMAIN.fullmatch(value)):
+        raise ValueError("a host name in lower case such as apps.example.org, without a port")
     return value
 
 

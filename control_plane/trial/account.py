@@ -1,4 +1,4 @@
-"""Whom the control plane runs as: the service's own account, where that can enter the clone.
+"""Whom our processes run as: accounts of their own, where those can enter the clone.
 
 Invariant: what a process is given of the environment is a closed list.
 """
@@ -11,8 +11,17 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 SERVICE = "remoteapp"
+PAM = "remoteapp-pam"
+FORWARDER = "remoteapp-forwarder"
+ENGINE = "remoteapp-engine"
 WORKERS = "www-data"
-_GROUPS = ("docker", "shadow")
+# An account of each process, with no more groups than it needs.
+GROUPS: Mapping[str, tuple[str, ...]] = {
+    SERVICE: (),
+    PAM: ("shadow",),
+    FORWARDER: (),
+    ENGINE: ("docker",),
+}
 # How engine and certificates are found; everything else of ours comes as a file.
 _PASSED_ON = ("DOCKER_HOST", "DOCKER_CERT_PATH", "DOCKER_TLS_VERIFY", "LANG", "TZ")
 
@@ -31,13 +40,23 @@ ROOT = Account("root", 0, 0, ())
 
 
 def service_account() -> Account:
-    """Return the service's account with the engine's and shadow's groups; KeyError without it."""
-    found = pwd.getpwnam(SERVICE)
+    """Return the control plane's account; KeyError without it."""
+    return account_of(SERVICE)
+
+
+def account_of(name: str) -> Account:
+    """Return one of our accounts with its groups, as far as the host has them; KeyError."""
+    found = pwd.getpwnam(name)
     gids = []
-    for name in _GROUPS:
+    for group in GROUPS[name]:
         with suppress(KeyError):
-            gids.append(grp.getgrnam(name).gr_gid)
-    return Account(SERVICE, found.pw_uid, found.pw_gid, tuple(gids))
+            gids.append(grp.getgrnam(group).gr_gid)
+    return Account(name, found.pw_uid, found.pw_gid, tuple(gids))
+
+
+def beside(account: Account, name: str) -> Account:
+    """Return who runs a process beside the control plane: root where that is root."""
+    return ROOT if account == ROOT else account_of(name)
 
 
 def worker_gid() -> int:

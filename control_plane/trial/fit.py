@@ -6,18 +6,25 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from control_plane.trial import programs
-from control_plane.trial.account import ROOT, Account, environment, service_account
+from control_plane.trial.account import (
+    ENGINE,
+    ROOT,
+    Account,
+    account_of,
+    environment,
+    service_account,
+)
 
 
 def chosen() -> tuple[Account, str]:
     """Return the service's account, or root and why the service's cannot run it here."""
     wanted = service_account()
-    problem = obstacle(wanted)
+    problem = obstacle(wanted) or engine_obstacle(account_of(ENGINE))
     return (ROOT if problem else wanted), problem
 
 
 def obstacle(account: Account) -> str:
-    """Return what the account fails at: this Python, our package, the engine; "" if nothing."""
+    """Return what the account fails at: this Python, our package; "" if nothing."""
     try:
         done = programs.run(
             [sys.executable, "-c", "import control_plane.cli.control_plane"],
@@ -28,6 +35,11 @@ def obstacle(account: Account) -> str:
         return f"{sys.executable}: {error.strerror}"
     if done.returncode:
         return (done.stderr.strip().splitlines() or ["it does not start"])[-1]
+    return ""
+
+
+def engine_obstacle(account: Account) -> str:
+    """Return why the account of the engine's door may not speak to the engine; "" if it may."""
     socket = _engine_socket()
     if socket and programs.run(["test", "-w", str(socket)], account=account).returncode:
         return f"{socket}: Permission denied"

@@ -15,11 +15,15 @@ def nginx(places: Places, url: str, options: PortalOptions, session_range: str) 
     site = nginx_site.NginxSite(
         directory=places.nginx,
         public_url=url,
-        server_names=("localhost",),
-        listen=tuple(f"{address}:{options.port}" for address in loopback()),
+        server_names=(options.apps_domain or "localhost",),
+        listen=listens(options.port),
+        apps_domain=options.apps_domain,
+        apps_port=options.apps_port,
+        apps_listen=listens(options.apps_port),
         certificate=places.certificates / "server.pem",
         certificate_key=places.certificates / "server.key",
         socket=places.socket,
+        forwarder_socket=places.forwarder_socket,
         cache=places.run / "decisions",
         session_range=session_range,
         routes=places.nginx / "routes.conf",
@@ -55,6 +59,11 @@ def install(places: Places, options: PortalOptions, session_range: str) -> tuple
         *("--owner-uid", str(options.account.uid)),
         *("--nginx-config", str(places.nginx / "nginx.conf")),
     )
+
+
+def listens(port: int) -> tuple[str, ...]:
+    """Return what nginx listens on for a port; nothing for 0."""
+    return tuple(f"{address}:{port}" for address in loopback()) if port else ()
 
 
 def loopback() -> list[str]:

@@ -1,16 +1,16 @@
-"""What the trial adds to the host's own accounts: the service's user, and its PAM service.
+"""What the trial adds to the host's own accounts: those of our processes, and the PAM service.
 
 Invariant: what exists already is left as it is, and what was added can be told and taken away.
 """
 
 import pwd
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from control_plane.errors import ControlPlaneError
 from control_plane.trial import programs
-from control_plane.trial.account import SERVICE
+from control_plane.trial.account import GROUPS
 from control_plane.trial.locks import held
 
 _PAM = Path("/etc/pam.d/remoteapp")
@@ -23,27 +23,20 @@ account required pam_unix.so
 _COMMENT = "Remoteapp, made by a trial"
 
 
-def provide_user() -> bool:
-    """Make the service's user if it lacks; return whether it was made."""
-    with suppress(KeyError):
-        pwd.getpwnam(SERVICE)
-        return False
-    words = ["--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent"]
-    words += ["--shell", "/usr/sbin/nologin", "--comment", _COMMENT]
-    programs.must(["useradd", *words, SERVICE])
-    for group in ("docker", "shadow"):
-        with suppress(ControlPlaneError):  # an engine of another make may have no such group
-            programs.must(["usermod", "--append", "--groups", group, SERVICE])
-    return True
+def provide_users() -> list[str]:
+    """Make those of our accounts that lack; return their names."""
+    lacking = [name for name in GROUPS if not _entries(name)]
+    for name in lacking:
+        _make(name)
+    return lacking
 
 
-def remove_user() -> bool:
-    """Remove the service's user if a trial made it; return whether it was removed."""
-    with suppress(KeyError):
-        if pwd.getpwnam(SERVICE).pw_gecos == _COMMENT:
-            programs.must(["userdel", SERVICE])
-            return True
-    return False
+def remove_users(names: Iterable[str] = tuple(GROUPS)) -> list[str]:
+    """Remove those of these accounts that a trial made; return their names."""
+    made = [one for name in names for one in _entries(name) if one.pw_gecos == _COMMENT]
+    for one in made:
+        programs.must(["userdel", one.pw_name])
+    return [one.pw_name for one in made]
 
 
 @contextmanager
@@ -57,3 +50,22 @@ def pam_service() -> Iterator[None]:
         finally:
             if is_ours and _PAM.read_text() == _PAM_TEXT:
                 _PAM.unlink()
+
+
+def _entries(name: str) -> list[pwd.struct_passwd]:
+    with suppress(KeyError):
+        return [pwd.getpwnam(name)]
+    return []
+
+
+def _make(name: str) -> None:
+    words = ["--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent"]
+    words += ["--shell", "/usr/sbin/nologin", "--comment", _COMMENT]
+    try:
+        programs.must(["useradd", *words, name])
+    except ControlPlaneError:
+        if not _entries(name):  # else another portal has made it meanwhile
+            raise
+    for group in GROUPS[name]:
+        with suppress(ControlPlaneError):  # an engine of another make may have no such group
+            programs.must(["usermod", "--append", "--groups", group, name])

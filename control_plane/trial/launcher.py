@@ -9,6 +9,7 @@ import os
 import shutil
 import sys
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 from control_plane.errors import ControlPlaneError
@@ -29,18 +30,40 @@ The portal is ready: {url}
     demo sign-in:           {demo_user}   password {demo_password}
     administrator's:        {admin_user}  password {admin_password}
     certificate authority:  {authority}
-    (import it into the browser, or accept its warning once)
+    ({trusting})
     settings, logs, state:  {directory}
+
+{origins}
 
 This is a trial on loopback. Only a provisioned host has the firewall: here every local user of
 this machine reaches the session network past the portal, and applications reach this machine.
 
 Ctrl-C stops it. The homes of its users stay; `make trial-clean` removes everything.
 """
+_ACCEPTING = "import it into the browser, or accept its warning: some browsers give one a port"
+_TRUSTING = """import it into the browser, whose warning you cannot accept inside a frame. Firefox:
+    Settings, Privacy & Security, View Certificates, Authorities, Import. Chromium:
+    certutil -d sql:$HOME/.pki/nssdb -A -t C,, -n "Remoteapp trial" -i {authority}"""
+_OF_DOMAIN = """Each session is a host of its own, https://<session id>.{domain}:{port}/, which
+keeps applications from the portal and from one another. Browsers know that these names are this
+machine; for other programs the ones they need stand in /etc/hosts, once you write them there."""
+_OF_PORT = """Applications are served at {apps}/, which keeps them from the portal but not
+from one another. TRIAL_APPS_DOMAIN=remoteapp.localhost gives each session a host of its own."""
+_OF_ONE = """Applications share the portal's origin: their scripts may do in the portal what their
+visitor may do."""
 
 
-def launch(port: int) -> int:
-    """Run a portal on the port until a signal comes; return the exit status."""
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Where the portal is to listen, and where its applications live: see `PortalOptions`."""
+
+    port: int
+    apps_port: int
+    apps_domain: str = ""
+
+
+def launch(wanted: Wanted) -> int:
+    """Run a portal until a signal comes; return the exit status."""
     stop = Stop()
     stop.listen()
     logging.basicConfig(level=logging.WARNING, format="    %(message)s", stream=sys.stdout)
@@ -48,7 +71,7 @@ def launch(port: int) -> int:
     with ExitStack() as undo:
         try:
             _only_one(undo)
-            _run(undo, port, stop)
+            _run(undo, wanted, stop)
         except StoppedError:
             say("Stopping.")
             undo.close()
@@ -70,8 +93,8 @@ def clean() -> int:
             leftovers.sweep(REALM, volumes=True)
             leftovers.remove_images("remoteapp/*")
     shutil.rmtree(DIRECTORY, ignore_errors=True)
-    if host.remove_user():
-        say(f"The user {account.SERVICE} is removed.")
+    if removed := host.remove_users():
+        say(f"Removed the users {', '.join(removed)}.")
     say("Removed. The Debian packages and .venv stay.")
     return 0
 
@@ -85,17 +108,21 @@ def _only_one(undo: ExitStack) -> None:
         )
 
 
-def _run(undo: ExitStack, port: int, stop: Stop) -> None:
+def _run(undo: ExitStack, wanted: Wanted, stop: Stop) -> None:
     environment_file = DIRECTORY / "trial.env"
     environment_file.unlink(missing_ok=True)
     mend(_RUN)
-    if gateway.busy(port):
-        raise ControlPlaneError(
-            f"Port {port} is in use.", f"Choose another: make trial TRIAL_PORT={port + 10}"
-        )
+    _require_ports(wanted)
     undo.enter_context(engine.provided(_logs(), stop.check))
     undo.enter_context(host.pam_service())
-    options = PortalOptions(directory=DIRECTORY, realm=REALM, port=port, account=_account())
+    options = PortalOptions(
+        directory=DIRECTORY,
+        realm=REALM,
+        port=wanted.port,
+        apps_port=wanted.apps_port,
+        apps_domain=wanted.apps_domain,
+        account=_account(),
+    )
     portal = Portal(options)
     portal.prepare()
     _build_images(stop)
@@ -110,6 +137,23 @@ def _run(undo: ExitStack, port: int, stop: Stop) -> None:
     stop.wait()
 
 
+def _require_ports(wanted: Wanted) -> None:
+    """ControlPlaneError says which port is in use, and how to choose another."""
+    ports = {"TRIAL_PORT": wanted.port}
+    if wanted.apps_port and not wanted.apps_domain:
+        ports["TRIAL_APPS_PORT"] = wanted.apps_port
+    if len(set(ports.values())) < len(ports):
+        raise ControlPlaneError(
+            f"Port {wanted.port} cannot be the portal's and the applications'.",
+            f"Choose another: make trial TRIAL_APPS_PORT={wanted.port + 1}",
+        )
+    for name, port in ports.items():
+        if gateway.busy(port):
+            raise ControlPlaneError(
+                f"Port {port} is in use.", f"Choose another: make trial {name}={port + 10}"
+            )
+
+
 def _logs() -> Path:
     logs = DIRECTORY / "log"
     logs.mkdir(parents=True, exist_ok=True)
@@ -117,8 +161,8 @@ def _logs() -> Path:
 
 
 def _account() -> account.Account:
-    if host.provide_user():
-        say(f"Made the system user {account.SERVICE}.")
+    if made := host.provide_users():
+        say(f"Made the system users {', '.join(made)}.")
     wanted, problem = fit.chosen()
     if problem:
         say(f"The control plane runs as root: {account.SERVICE} cannot run it here ({problem}).")
@@ -154,5 +198,20 @@ def _announce(portal: Portal, people: SignIns) -> None:
             admin_password=people.admin_password,
             authority=portal.authority,
             directory=DIRECTORY,
+            trusting=_trusting(portal),
+            origins=_origins(portal),
         )
     )
+
+
+def _trusting(portal: Portal) -> str:
+    words = _TRUSTING if portal.options.apps_domain else _ACCEPTING
+    return words.format(authority=portal.authority)
+
+
+def _origins(portal: Portal) -> str:
+    """Return where applications live, and what that keeps them from."""
+    found = portal.options
+    words = _OF_DOMAIN if found.apps_domain else _OF_PORT if found.apps_port else _OF_ONE
+    apps = f"https://localhost:{found.apps_port}"
+    return words.format(domain=found.apps_domain, port=found.port, apps=apps)

@@ -15,21 +15,30 @@ TEMPLATES = CLONE / "nginx"
 class PortalOptions:
     """What sets one portal apart from another on this machine.
 
-    `serve` is how the control plane is started: its own command, or what stands in for it.
+    `serve` is how the control plane is started, `door` how the engine's door is: the own command,
+    or what stands in for it.
     `settings` are lines for the settings file besides realm and address, by section: `{"limits":
     {"cpus": 1}}`. `restart`: whether what dies is started again. `signin_rate` is nginx's.
+    Applications live on `apps_port`; with an `apps_domain` the portal is that name and each session
+    a host below it; with neither all is one origin.
     `session_range` is what holds the sessions' addresses; empty: what the engine here says.
+    `engine_rules` are keys for the file of the engine's door beside those that follow from the
+    settings.
     """
 
     directory: Path
     realm: str
     port: int
     account: Account
+    apps_port: int = 0
+    apps_domain: str = ""
     settings: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     restart: bool = True
     signin_rate: str = "2r/s"
     serve: tuple[str, ...] = ()
+    door: tuple[str, ...] = ()
     session_range: str = ""
+    engine_rules: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +61,21 @@ class Places:
     def database(self) -> Path:
         """Accounting and records."""
         return self.state / "remoteapp.db"
+
+    @property
+    def engine_rules(self) -> Path:
+        """What the engine's door lets through: root's own."""
+        return self.directory / "engine.toml"
+
+    @property
+    def engine_state(self) -> Path:
+        """The own directory of the engine's door."""
+        return self.directory / "engine"
+
+    @property
+    def engine_socket(self) -> Path:
+        """Where the control plane reaches the engine's door."""
+        return self.run / "engine.sock"
 
     @property
     def spool(self) -> Path:
@@ -97,6 +121,21 @@ class Places:
     def socket(self) -> Path:
         """Where nginx reaches the control plane."""
         return self.run / "control-plane.sock"
+
+    @property
+    def forwarder_socket(self) -> Path:
+        """Where nginx reaches the forwarder."""
+        return self.run / "forwarder.sock"
+
+    @property
+    def forwarder_control(self) -> Path:
+        """Where the control plane reaches the forwarder."""
+        return self.run / "forwarder-control.sock"
+
+    @property
+    def pam_socket(self) -> Path:
+        """Where the control plane asks whether a password is right."""
+        return self.run / "pam.sock"
 
 
 def command(name: str) -> str:

@@ -20,8 +20,8 @@ import httpx
 
 from control_plane.adapters import certificates
 from control_plane.adapters.engine import DockerEngine
-from control_plane.trial import gateway, leftovers, processes
-from control_plane.trial.account import Account, environment, worker_gid
+from control_plane.trial import engine_process, gateway, leftovers, processes
+from control_plane.trial.account import FORWARDER, PAM, Account, beside, environment, worker_gid
 from control_plane.trial.places import Places, PortalOptions, command
 from control_plane.trial.spool import SpoolWatch
 from control_plane.trial.supervised import Command, Supervised, failed
@@ -39,7 +39,7 @@ class Portal:
         """Prepare; nothing is made before `start`."""
         self.options = options
         self.places = Places(options.directory, Path(f"/run/remoteapp-{options.realm}"))
-        self.url = f"https://localhost:{options.port}"
+        self.url = f"https://{options.apps_domain or _NAMES[0]}:{options.port}"
         self._stack = ExitStack()
 
     @property
@@ -66,7 +66,9 @@ class Portal:
         _make_directories(self.places, self.options.account)
         self.places.settings.write_text(_settings_text(self.options, self.url))
         _make_secret(self.places.credentials / "secret", self.options.account)
-        certificates.provided(self.places.certificates, _NAMES, "Remoteapp trial authority")
+        names = _names(self.options)
+        engine_process.prepare(self.places, self.options)
+        certificates.provided(self.places.certificates, names, "Remoteapp trial authority")
 
     def start(self) -> None:
         """Start everything and wait until it answers; on an error nothing is left."""
@@ -90,6 +92,22 @@ class Portal:
         """Start it again where it does not come back by itself."""
         self._control_plane.start()
 
+    def kill_forwarder(self, number: int = signal.SIGKILL) -> None:
+        """Kill it; it comes back by itself if `restart` says so."""
+        self._forwarder.kill(number)
+
+    def start_forwarder(self) -> None:
+        """Start it again where it does not come back by itself."""
+        self._forwarder.start()
+
+    def kill_engine(self, number: int = signal.SIGKILL) -> None:
+        """Kill the engine's door; it comes back by itself if `restart` says so."""
+        self._engine.kill(number)
+
+    def start_engine(self) -> None:
+        """Start it again where it does not come back by itself."""
+        self._engine.start()
+
     def kill_nginx(self, number: int = signal.SIGKILL) -> None:
         """Kill it with its workers; it comes back by itself if `restart` says so."""
         self._nginx.kill(number)
@@ -104,6 +122,16 @@ class Portal:
         return self._control_plane.pid
 
     @property
+    def forwarder_pid(self) -> int | None:
+        """The forwarder's process now; None while there is none."""
+        return self._forwarder.pid
+
+    @property
+    def engine_pid(self) -> int | None:
+        """The process of the engine's door now; None while there is none."""
+        return self._engine.pid
+
+    @property
     def nginx_pid(self) -> int | None:
         """The process of nginx's master now; None while there is none."""
         return self._nginx.pid
@@ -112,7 +140,10 @@ class Portal:
         """Return when the portal says it is ready; ControlPlaneError after that many seconds."""
         trust = ssl.create_default_context(cafile=self.authority)
         deadline = time.monotonic() + seconds
-        with httpx.Client(base_url=self.url, verify=trust, trust_env=False) as client:
+        # Browsers know that what ends with .localhost is this machine, and few other programs do.
+        here, host = f"https://localhost:{self.options.port}", self.url.removeprefix("https://")
+        told = {"Host": host}
+        with httpx.Client(base_url=here, headers=told, verify=trust, trust_env=False) as client:
             while not _is_ready(client):
                 if time.monotonic() > deadline:
                     raise failed("The portal is not ready", self._least_ready_log(client))
@@ -126,6 +157,11 @@ class Portal:
         undo.callback(leftovers.sweep, options.realm)
         session_range = options.session_range or DockerEngine(options.realm).session_range()
         listener = undo.enter_context(listening(places.socket, options.account))
+        public = undo.enter_context(listening(places.forwarder_socket, options.account))
+        control = undo.enter_context(listening(places.forwarder_control, options.account, 0o600))
+        self._forwarder = self._supervised(_forwarder(places, options, public, control))
+        self._start_pam(undo)
+        self._start_engine(undo)
         self._control_plane = self._supervised(_control_plane(places, options, listener))
         self._nginx = self._supervised(gateway.nginx(places, self.url, options, session_range))
         spool = SpoolWatch(
@@ -136,10 +172,26 @@ class Portal:
         )
         undo.callback(spool.stop)
         undo.callback(self._control_plane.stop, 7)
+        undo.callback(self._forwarder.stop, 5)
         undo.callback(self._nginx.stop, 5)
+        self._forwarder.start()
         self._control_plane.start()
         self._nginx.start()
         spool.start()
+
+    def _start_pam(self, undo: ExitStack) -> None:
+        place, account = self.places.pam_socket, self.options.account
+        listener = undo.enter_context(listening(place, account, 0o600))
+        process = self._supervised(_pam(self.places, self.options, listener))
+        undo.callback(process.stop, 2)
+        process.start()
+
+    def _start_engine(self, undo: ExitStack) -> None:
+        place, account = self.places.engine_socket, self.options.account
+        listener = undo.enter_context(listening(place, account, 0o600))
+        self._engine = self._supervised(engine_process.process(self.places, self.options, listener))
+        undo.callback(self._engine.stop, 7)
+        self._engine.start()
 
     def _supervised(self, wanted: Command) -> Supervised:
         pid_file = self.places.run / f"{wanted.name}.process"
@@ -163,14 +215,19 @@ def mend(run: Path) -> None:
     shutil.rmtree(run, ignore_errors=True)
 
 
-def listening(path: Path, account: Account) -> socket.socket:
-    """Bind what outlives every restart of the control plane, so that none refuses a request."""
+def listening(path: Path, account: Account, mode: int = 0o660) -> socket.socket:
+    """Bind what outlives every restart of who serves it, so that none refuses a request."""
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(str(path))
-    path.chmod(0o660)
+    path.chmod(mode)
     os.chown(path, account.uid, worker_gid())
     listener.listen(_BACKLOG)
     return listener
+
+
+def _names(options: PortalOptions) -> tuple[str, ...]:
+    domain = options.apps_domain
+    return (*([domain, f"*.{domain}"] if domain else []), *_NAMES)
 
 
 def _is_ready(client: httpx.Client) -> bool:
@@ -191,9 +248,37 @@ def _control_plane(places: Places, options: PortalOptions, listener: socket.sock
             RUNTIME_DIRECTORY=str(places.run),
             ROUTES_STATUS=str(places.routes_status),
             CREDENTIALS_DIRECTORY=str(places.credentials),
+            FORWARDER_SOCKET=str(places.forwarder_control),
+            PAM_SOCKET=str(places.pam_socket),
+            ENGINE_SOCKET=str(places.engine_socket),
             HOME=str(places.state),
         ),
         account=options.account,
+        listener=listener,
+    )
+
+
+def _forwarder(
+    places: Places, options: PortalOptions, public: socket.socket, control: socket.socket
+) -> Command:
+    return Command(
+        name="forwarder",
+        words=(command("control-plane"), "forward"),
+        log=places.logs / "forwarder.log",
+        environment=environment(),
+        account=beside(options.account, FORWARDER),
+        listener=public,
+        control=control,
+    )
+
+
+def _pam(places: Places, options: PortalOptions, listener: socket.socket) -> Command:
+    return Command(
+        name="pam",
+        words=(command("control-plane"), "pam", "--account", options.account.name),
+        log=places.logs / "pam.log",
+        environment=environment(),
+        account=beside(options.account, PAM),
         listener=listener,
     )
 
@@ -216,7 +301,12 @@ def _make_secret(path: Path, account: Account) -> None:
 
 
 def _settings_text(options: PortalOptions, url: str) -> str:
-    lines = [f"realm = {json.dumps(options.realm)}", f"public_url = {json.dumps(url)}"]
+    lines = [
+        f"realm = {json.dumps(options.realm)}",
+        f"public_url = {json.dumps(url)}",
+        f"apps_domain = {json.dumps(options.apps_domain)}",
+        f"apps_port = {options.apps_port}",
+    ]
     for section, keys in options.settings.items():
         lines += [f"[{section}]", *(f"{key} = {json.dumps(value)}" for key, value in keys.items())]
     return "\n".join(lines) + "\n"

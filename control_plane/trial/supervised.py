@@ -26,11 +26,19 @@ _SHORT_LIFE = 10.0
 _LONGEST_PAUSE = 5.0
 # The listening socket comes as standard input, and goes on as systemd would pass it.
 _ACTIVATE = 'exec 3<&0 </dev/null; LISTEN_FDS=1 LISTEN_PID=$$ exec "$@"'
+# A second one comes as standard error.
+_ACTIVATE_BOTH = (
+    "exec 3<&0 4<&2 </dev/null 2>&1; "
+    'LISTEN_FDS=2 LISTEN_FDNAMES=public:control LISTEN_PID=$$ exec "$@"'
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """What to run: `listener` is passed as systemd passes a socket unit's."""
+    """What to run: `listener` is passed as systemd passes a socket unit's, and so is `control`.
+
+    With both they are named `public` and `control`.
+    """
 
     name: str
     words: tuple[str, ...]
@@ -38,6 +46,7 @@ class Command:
     environment: Mapping[str, str]
     account: Account = ROOT
     listener: socket | None = None
+    control: socket | None = None
 
 
 class Supervised:
@@ -96,7 +105,7 @@ class Supervised:
                 _words(command),
                 stdin=command.listener.fileno() if command.listener else subprocess.DEVNULL,
                 stdout=output,
-                stderr=subprocess.STDOUT,
+                stderr=command.control.fileno() if command.control else subprocess.STDOUT,
                 cwd="/",
                 env=command.environment,
                 user=command.account.uid,
@@ -145,7 +154,8 @@ def failed(what: str, log_file: Path) -> ControlPlaneError:
 def _words(command: Command) -> list[str]:
     if command.listener is None:
         return list(command.words)
-    return ["/bin/sh", "-c", _ACTIVATE, command.name, *command.words]
+    activate = _ACTIVATE_BOTH if command.control else _ACTIVATE
+    return ["/bin/sh", "-c", activate, command.name, *command.words]
 
 
 def _tail(log_file: Path, lines: int = 15) -> str:

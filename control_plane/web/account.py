@@ -24,7 +24,7 @@ from control_plane.errors import (
     InvalidError,
     NotFoundError,
 )
-from control_plane.web import forms, gate, schemas
+from control_plane.web import api, forms, gate, schemas
 from control_plane.web.forms import Field, Form
 from control_plane.web.signing_in import SIGN_IN_PAGE, forget_cookie, signed_in
 from control_plane.web.templating import render_page
@@ -37,10 +37,10 @@ PASSWORD = tuple(
         ("again", "New password, once more", "", "new-password"),
     )
 )
-# Sharing is not there yet, and so nobody is offered its scope.
 SCOPES = (
     ("sessions:read", "See your applications and sessions"),
     ("sessions:write", "Start, enter and stop applications"),
+    ("shares:write", "Share what you run, and take it back"),
     ("admin:read", "See the administration"),
     ("admin:write", "Change the administration"),
 )
@@ -131,7 +131,7 @@ async def sign_out_everywhere(request: Request) -> Response:
     """POST /account/sign-out: 303 to the sign-in page."""
     gate.require_own_origin(request)
     caller = signed_in(request)
-    await run_in_threadpool(auth.sign_out_everywhere, gate.plane_of(request), caller.user)
+    await run_in_threadpool(api.leave_everywhere, gate.plane_of(request), caller.user)
     return forget_cookie(RedirectResponse(f"{SIGN_IN_PAGE}?done=everywhere", 303))
 
 

@@ -134,7 +134,7 @@ def admin_applications(call: Call) -> Response:
     known = call.plane.accounting.applications()
     found = [one for one in known if _is_wanted_application(wanted, one)]
     images = answers.images(call.plane)
-    items = [answers.application(one, images) for one in part(wanted, found)]
+    items = [answers.application(call.plane, one, images) for one in part(wanted, found)]
     return render.answer(schemas.AdminApplicationList(items=items, total=len(found)))
 
 
@@ -142,9 +142,7 @@ def create_application(call: Call) -> Response:
     """POST /admin/applications."""
     application = fields_of_applications.parse(_sent(call))
     made = administration.create_application(call.plane.books, call.actor, application)
-    return _created(
-        call, "applications", made.id, made, answers.application(made, answers.images(call.plane))
-    )
+    return _created(call, "applications", made.id, made, _answer(call, made))
 
 
 def show_application(call: Call) -> Response:
@@ -152,7 +150,7 @@ def show_application(call: Call) -> Response:
     application = call.plane.accounting.application(call.path["id"])
     if application is None:
         raise NotFoundError("There is no such application.")
-    return _shown(call, application, answers.application(application, answers.images(call.plane)))
+    return _shown(call, application, _answer(call, application))
 
 
 def change_application(call: Call) -> Response:
@@ -161,7 +159,7 @@ def change_application(call: Call) -> Response:
     changed = administration.change_application(
         call.plane.books, call.actor, call.path["id"], changes, etags.precondition(call)
     )
-    return _shown(call, changed, answers.application(changed, answers.images(call.plane)))
+    return _shown(call, changed, _answer(call, changed))
 
 
 def remove_application(call: Call) -> Response:
@@ -240,6 +238,10 @@ def _is_wanted_user(wanted: schemas.UserFilter, user: User) -> bool:
 def _is_wanted_group(wanted: schemas.GroupFilter, group: Group) -> bool:
     has_member = not wanted.member or wanted.member in group.members
     return has_member and wanted.q.casefold() in group.name.casefold()
+
+
+def _answer(call: Call, application: Application) -> schemas.AdminApplicationAnswer:
+    return answers.application(call.plane, application, answers.images(call.plane))
 
 
 def _is_wanted_application(wanted: schemas.AdminApplicationFilter, one: Application) -> bool:

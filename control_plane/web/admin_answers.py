@@ -17,10 +17,12 @@ from control_plane.web import render
 Images = Mapping[str, Image] | None
 
 
-def application(known: Application, images: Images) -> schemas.AdminApplicationAnswer:
+def application(plane: Plane, known: Application, images: Images) -> schemas.AdminApplicationAnswer:
     """Return an application with what bars its start just now, or has a catch."""
     image = (images or {}).get(known.image)
-    warnings = _barred(image, images) + cautions.of_application(known, image)
+    warnings = _barred(image, images) + cautions.of_application(
+        known, image, plane.site.origins.mode
+    )
     return schemas.AdminApplicationAnswer.model_validate({**asdict(known), "warnings": warnings})
 
 

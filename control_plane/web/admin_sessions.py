@@ -9,7 +9,7 @@ from typing import cast
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from control_plane import acts, messages, sessions
+from control_plane import acts, messages, sessions, sharing
 from control_plane.domain.entities import Session
 from control_plane.web import admin_portal_schemas as schemas
 from control_plane.web import api, render
@@ -60,7 +60,9 @@ def _is_wanted(wanted: schemas.AdminSessionFilter, session: Session) -> bool:
 
 def _session(call: Call, session: Session) -> schemas.AdminSessionAnswer:
     own = session.owner == call.caller.user.name
-    shown = render.session(call.plane, session, "owner" if own else "none")
+    entry = sharing.entry(call.plane, call.caller, session.id)
+    access = "owner" if own else entry.access if entry else "none"
+    shown = render.session(call.plane, session, access)
     return schemas.AdminSessionAnswer(
         **shown.model_dump(),
         image=session.image,

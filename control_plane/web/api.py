@@ -9,12 +9,13 @@ from typing import cast
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from control_plane import auth, catalogue, sessions
+from control_plane import auth, catalogue, enforcement, sessions, sharing
 from control_plane import home_files as files
 from control_plane.domain import labels
-from control_plane.domain.entities import Image, Session
+from control_plane.domain.entities import Image, Session, User
 from control_plane.domain.ports import Plane
 from control_plane.errors import ImageMissingError, NotFoundError
+from control_plane.sharing import Entry
 from control_plane.web import render, schemas
 from control_plane.web.icons import GENERIC
 from control_plane.web.operations import Call
@@ -44,8 +45,14 @@ def change_password(call: Call) -> Response:
 
 def sign_out_everywhere(call: Call) -> Response:
     """DELETE /me/signins."""
-    auth.sign_out_everywhere(call.plane, call.caller.user)
+    leave_everywhere(call.plane, call.caller.user)
     return Response(status_code=204)
+
+
+def leave_everywhere(plane: Plane, user: User) -> None:
+    """Sign a user out everywhere; what is open to their sessions is cut."""
+    auth.sign_out_everywhere(plane, user)
+    enforcement.cut_connections(plane, user.name)
 
 
 def issue_token(call: Call) -> Response:
@@ -119,14 +126,15 @@ def list_sessions(call: Call) -> Response:
         ended = call.plane.records.ended_sessions(call.caller.user.name, since)
         known = {one.id for one in found}
         found = [*found, *(one for one in ended if one.id not in known)]
-    items = render.sessions(call.plane, part(call.query, found))
-    return render.answer(schemas.SessionList(items=items, total=len(found)))
+    seen = [*(Entry(one, "owner") for one in found), *sharing.shared_with(call.plane, call.caller)]
+    items = [render.entered(call.plane, one) for one in part(call.query, seen)]
+    return render.answer(schemas.SessionList(items=items, total=len(seen)))
 
 
 def show_session(call: Call) -> Response:
-    """GET /sessions/{id}."""
-    session = sessions.mine(call.plane, call.caller, call.path["id"])
-    return render.answer(render.session(call.plane, session))
+    """GET /sessions/{id}: one's own, or one that is shared with the caller."""
+    entry = sharing.seen(call.plane, call.caller, call.path["id"])
+    return render.answer(render.entered(call.plane, entry))
 
 
 def extend_session(call: Call) -> Response:

@@ -27,6 +27,7 @@ from control_plane.web import (
     api,
     catalogue_page,
     consent,
+    entering,
     face,
     faults,
     gate,
@@ -37,11 +38,16 @@ from control_plane.web import (
     operator,
     schemas,
     session_pages,
+    share_links,
+    share_pages,
+    share_schemas,
+    shares,
     signing_in,
     starting,
     stopping,
     streams,
     told,
+    visits,
 )
 from control_plane.web.admin_pages import (
     announcement,
@@ -61,10 +67,11 @@ from control_plane.web.authorise import authorise, away
 from control_plane.web.middleware import Headers, Languages
 from control_plane.web.operations import Operation
 
-READ, WRITE = "sessions:read", "sessions:write"
+READ, WRITE, SHARE = "sessions:read", "sessions:write", "shares:write"
 LOOK, CHANGE = "admin:read", "admin:write"
 EVENTS, CSV = "text/event-stream", "text/csv"
 S, A, P, L = schemas, admin_schemas, admin_portal_schemas, admin_images
+H = share_schemas
 # What a write to accounting may meet: a store that is read only, something unknown, or in the way.
 STORE = (404, 405, 409)
 
@@ -86,6 +93,9 @@ API: Sequence[Operation] = (
     Operation("GET", "/sessions/{id}/events", streams.session_events, "Follow a session", {200: None}, READ, media=EVENTS, problems=(404,)),
     Operation("POST", "/sessions/{id}/extend", api.extend_session, "Let a session run on", {200: S.SessionAnswer}, WRITE, S.Extend, problems=(404, 409)),
     Operation("GET", "/sessions/{id}/log", api.session_log, "The container's output", {200: None}, READ, query=S.Tail, media="text/plain", problems=(404, 503)),
+    Operation("POST", "/sessions/{id}/shares", shares.share_session, "Share a session", {201: H.NewShareAnswer}, SHARE, H.ShareSession, problems=(403, 404, 409, 503)),
+    Operation("GET", "/sessions/{id}/shares", shares.shares, "List who else may enter", {200: H.ShareList}, READ, query=S.Page, problems=(404,)),
+    Operation("DELETE", "/sessions/{id}/shares/{share}", shares.revoke_share, "Revoke a share", {204: None}, SHARE, problems=(404, 503)),
     # Administration: people.
     Operation("GET", "/admin/users", admin.users, "List users", {200: A.UserList}, LOOK, query=A.UserFilter),
     Operation("POST", "/admin/users", admin.create_user, "Create a user", {201: A.UserAnswer}, CHANGE, A.CreateUser, tagged=True, problems=STORE),
@@ -143,6 +153,14 @@ PAGES: Sequence[BaseRoute] = (
     Route("/sessions/{id}", session_pages.show, methods=["GET"]),
     Route("/sessions/{id}/log", session_pages.log, methods=["GET"]),
     Route("/sessions/{id}/extend", session_pages.extend, methods=["POST"]),
+    Route("/sessions/{id}/share", share_pages.show, methods=["GET"]),
+    Route("/sessions/{id}/share", share_pages.share, methods=["POST"]),
+    Route("/sessions/{id}/share/{share}/revoke", share_pages.revoke, methods=["POST"]),
+    Route("/sessions/{id}/open", visits.open_it, methods=["POST"]),
+    Route("/sessions/{id}/tab", visits.tab, methods=["GET"]),
+    Route("/sessions/{id}/told", visits.told, methods=["GET"]),
+    Route("/share/{share}", share_links.show, methods=["GET"]),
+    Route("/share/{share}", share_links.enter, methods=["POST"]),
     Route("/sessions/{id}/stop", stopping.ask, methods=["GET"]),
     Route("/sessions/{id}/stop", stopping.stop, methods=["POST"]),
     Route("/messages/dismiss", told.dismiss, methods=["POST"]),
@@ -199,6 +217,7 @@ PAGES: Sequence[BaseRoute] = (
     Route("/admin/sessions/stop", sessions.stop, methods=["POST"]),
     Route("/admin/sessions/{id}", sessions.show, methods=["GET"]),
     Route("/admin/sessions/{id}", sessions.send_message, methods=["POST"]),
+    Route("/admin/sessions/{id}/shares/{share}/revoke", sessions.revoke_share, methods=["POST"]),
     Route("/admin/images", images.listed, methods=["GET"]),
     Route("/admin/images", images.pull, methods=["POST"]),
     Route("/admin/images/remove", images.leaving, methods=["GET"]),
@@ -213,6 +232,9 @@ PAGES: Sequence[BaseRoute] = (
     Route("/readyz", health.readyz, methods=["GET"]),
     Route("/internal/authorise", authorise, methods=["GET"]),
     Route("/internal/away", away, methods=["GET"]),
+    # What nginx passes on the applications' origins alone, below /.remoteapp/.
+    Route("/internal/arrive", entering.arrive, methods=["GET"]),
+    Route("/internal/enter", entering.enter, methods=["POST"]),
     Route(operators.STOP_SESSIONS, operator.stop_sessions, methods=["POST"]),
     Route(operators.RECONCILE, operator.reconcile, methods=["POST"]),
     Mount("/static", StaticFiles(directory=str(files("control_plane.web") / "static"))),

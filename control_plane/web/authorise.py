@@ -1,86 +1,135 @@
 """What nginx asks before it lets a request through to a session.
 
 Invariant: answered from memory by the five headers that form nginx's cache key, nothing else;
-never waits for a thread, a disk or the engine.
+never waits for a thread, a disk or the engine. Host, session, owner and target are looked up
+together: a session is open on its own origin alone, to a cookie that is worth something there.
 """
 
 from dataclasses import dataclass
-from urllib.parse import quote, unquote, urlsplit
+from typing import Literal
+from urllib.parse import quote, unquote
 
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from control_plane import auth
+from control_plane import auth, entering, sharing
 from control_plane.domain.access import Caller
 from control_plane.domain.entities import Session, State
 from control_plane.domain.ports import Plane
 from control_plane.errors import NotFoundError, NotSignedInError, UnavailableError
+from control_plane.sharing import Entry
 from control_plane.web import render
 from control_plane.web.gate import plane_of
 
-_ENTER = "sessions:read"
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Who asks for which session, where; `owner` is empty off the session's path."""
+
+    host: str
+    owner: str
+    session_id: str
+    signin: str
+    token: str
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Who asks (None: nobody) and which session they may see (None: none)."""
+    """What is answered; with 204 also to whom, and how they may enter."""
 
-    caller: Caller | None
-    session: Session | None
+    status: Literal[204, 401, 403]
+    viewer: str = ""
+    user: str = ""
+    entry: Entry | None = None
 
 
 async def authorise(request: Request) -> Response:
     """GET /internal/authorise: 204, 401 or 403; anything else nginx would turn into a 500."""
     decision = decide(request)
-    if decision.caller is None:
-        return Response(status_code=401)
-    session = decision.session
-    if session is None or not _is_open(session):
-        return Response(status_code=403)
+    entry = decision.entry
+    if entry is None:
+        return Response(status_code=decision.status)
     headers = {
-        "X-Remoteapp-User": quote(session.owner, safe="@"),
-        "X-Remoteapp-Access": "owner",
+        "X-Remoteapp-User": quote(decision.user, safe="@:"),
+        "X-Remoteapp-Access": entry.access,
     }
-    if session.state is State.READY:
-        headers["X-Remoteapp-Target"] = f"{session.address}:{session.port}"
-        if session.strip_path:
-            headers["X-Remoteapp-Strip"] = "1"
-    else:
-        headers["X-Accel-Expires"] = "0"
-    return Response(status_code=204, headers=headers)
+    if entry.share:
+        headers |= {"X-Remoteapp-Share": entry.share.id, "X-Remoteapp-Viewer": decision.viewer}
+    return Response(status_code=204, headers=headers | _way(entry))
 
 
 async def away(request: Request) -> Response:
     """GET /internal/away: why a session could not be reached, for people or for programs."""
     plane, decision = plane_of(request), decide(request)
-    if decision.caller is None:
+    entry = decision.entry
+    if decision.status == 401:  # noqa: PLR2004 - the status that says so
         return render.problem(plane, NotSignedInError("Nobody is signed in."))
-    session = decision.session
-    if session is None or not _is_open(session):
+    if entry is None:
         return render.problem(plane, NotFoundError("There is no such session."))
-    if request.headers.get("x-remoteapp-browser") == "1" and session.state is State.STARTING:
-        return RedirectResponse(f"/sessions/{session.id}", 302)
-    word = "is starting" if session.state is State.STARTING else "does not answer"
+    starts = entry.session.state is State.STARTING
+    if request.headers.get("x-remoteapp-browser") == "1" and (starts or not entry.knows):
+        return RedirectResponse(f"{plane.site.public_url}/sessions/{entry.session.id}", 302)
+    if not entry.knows:
+        return render.problem(plane, NotFoundError("There is no such session."))
+    word = "is starting" if starts else "does not answer"
     return render.problem(plane, UnavailableError(f"The application {word}.", "Try again soon."))
 
 
 def decide(request: Request) -> Decision:
     """Judge by the five headers alone."""
-    plane, headers = plane_of(request), request.headers
-    caller = _caller(plane, headers.get("x-remoteapp-token"), headers.get("x-remoteapp-signin"))
-    if caller is None or headers.get("x-remoteapp-host") != urlsplit(plane.site.public_url).netloc:
-        return Decision(caller, None)
-    owner = unquote(headers.get("x-remoteapp-owner", ""))
-    session = plane.access.owned(headers.get("x-remoteapp-session", ""), owner)
-    allowed = session and owner == caller.user.name and _ENTER in caller.scopes
-    return Decision(caller, session if allowed else None)
+    plane, asked = plane_of(request), _asked(request.headers)
+    if not _is_place(plane, asked):
+        return Decision(403)
+    caller = _caller(plane, asked)
+    if caller is None:
+        return Decision(401)
+    entry = sharing.entry(plane, caller, asked.session_id)
+    if entry is None or not (_is_open(entry.session) and _is_path(plane, asked, entry.session)):
+        return Decision(403)
+    return Decision(204, caller.viewer, caller.user.name, entry)
+
+
+def _asked(headers: Headers) -> Question:
+    return Question(
+        host=headers.get("x-remoteapp-host", ""),
+        owner=unquote(headers.get("x-remoteapp-owner", "")),
+        session_id=headers.get("x-remoteapp-session", ""),
+        signin=headers.get("x-remoteapp-signin", ""),
+        token=headers.get("x-remoteapp-token", ""),
+    )
+
+
+def _is_place(plane: Plane, asked: Question) -> bool:
+    """Whether the session lives on that host; with a token the portal's own will do, too."""
+    origins = plane.site.origins
+    at_portal = bool(asked.token) and origins.is_portal(asked.host)
+    return at_portal or origins.is_home(asked.host, asked.session_id)
+
+
+def _is_path(plane: Plane, asked: Question, session: Session) -> bool:
+    """Whether that is the session's path, or any other where its whole host is its own."""
+    if asked.owner:
+        return asked.owner == session.owner
+    return session.strip_path and plane.site.origins.mode == "domain"
+
+
+def _caller(plane: Plane, asked: Question) -> Caller | None:
+    if asked.token:
+        return auth.by_token(plane, asked.token)
+    if plane.site.origins.mode == "domain":
+        return entering.by_entry(plane, asked.signin, asked.session_id)
+    return auth.visitor_by_cookie(plane, asked.signin)
 
 
 def _is_open(session: Session) -> bool:
     return session.state in (State.STARTING, State.READY) and not session.cut_off
 
 
-def _caller(plane: Plane, token: str | None, signin: str | None) -> Caller | None:
-    if token:
-        return auth.by_token(plane, token)
-    return auth.by_cookie(plane, signin) if signin else None
+def _way(entry: Entry) -> dict[str, str]:
+    """Return where nginx leads them; nowhere, and asked anew each time, while that may change."""
+    session = entry.session
+    if session.state is not State.READY or not entry.knows:
+        return {"X-Accel-Expires": "0"}
+    target = {"X-Remoteapp-Target": f"{session.address}:{session.port}"}
+    return target | ({"X-Remoteapp-Strip": "1"} if session.strip_path else {})

@@ -1,4 +1,4 @@
-"""The catalogue as a page: what one may start, and what runs of it.
+"""The catalogue as a page: what one may start, what runs of it, and what others share.
 
 Invariant: it shows what the caller may start and nothing else, and it searches nothing else.
 """
@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from control_plane import catalogue as entries
-from control_plane import home_files
+from control_plane import home_files, sharing
 from control_plane.domain import labels
 from control_plane.domain.access import Caller
 from control_plane.domain.entities import LastStart
@@ -117,6 +117,7 @@ def shown(request: Request, refusal: Refusal | None) -> Response:
         "many": len(cards) > _MANY,
         "wanted": Wanted(asked.get("q", "")[:_LONGEST_WORDS], asked.get("category", "")),
         "others": render.sessions(plane, [one for one in running if one.grant_id not in known]),
+        "shared": sharing.shared_with(plane, caller),
         "admins": sorted(plane.site.admins),
         "sizes": SIZES,
         "width": WIDTH,

@@ -12,7 +12,6 @@ from starlette.responses import RedirectResponse, Response
 
 from control_plane.web import forms, gate
 from control_plane.web.forms import Field
-from control_plane.web.middleware import SOURCES
 from control_plane.web.next_address import safe_next
 
 COOKIE = "remoteapp-analytics"
@@ -58,12 +57,6 @@ async def choose(request: Request) -> Response:
     said, life = "yes" if form.text("choice") == "yes" else "no", int(_LIFE.total_seconds())
     answer.set_cookie(COOKIE, said, life, secure=True, httponly=True, samesite="lax")
     return answer
-
-
-def policy(origin: str) -> str:
-    """Return the policy of a page that loads the script of that origin and lets it tell it."""
-    wider = {kind: f"{SOURCES[kind]} {origin}" for kind in ("script-src", "connect-src")}
-    return "; ".join(f"{kind} {from_}" for kind, from_ in (SOURCES | wider).items())
 
 
 def _is_countable(path: str) -> bool:

@@ -72,6 +72,12 @@ def cookie_caller(request: Request) -> Caller | None:
     return auth.by_cookie(plane_of(request), value) if value else None
 
 
+def visitor(request: Request) -> Caller | None:
+    """Return who comes with this browser: who is signed in, or a guest, who may do nothing else."""
+    value = request.cookies.get(COOKIE, "")
+    return auth.visitor_by_cookie(plane_of(request), value) if value else None
+
+
 def plane_of(request: HTTPConnection) -> Plane:
     """Return the plane the process was opened with."""
     return cast("Plane", request.app.state.plane)

@@ -16,7 +16,7 @@ from pathlib import Path
 from starlette.applications import Starlette
 from starlette.types import Lifespan
 
-from control_plane import auth, enforcement, lifecycle, usage
+from control_plane import auth, enforcement, lifecycle, sharing, usage
 from control_plane.domain.ports import Plane
 from control_plane.errors import ControlPlaneError
 
@@ -71,6 +71,7 @@ def _background(plane: Plane, marker: Path | None) -> Sequence[tuple[Callable[[]
         (_settling(plane), 10.0),
         (_forgetting(plane), 600.0),
         (_timing(plane), 1.0),
+        (_sharing(plane), 0.3),
         (_counting(plane), SAMPLE_SECONDS),
     )
 
@@ -176,6 +177,15 @@ def _timing(plane: Plane) -> Callable[[], None]:
         enforcement.keep_time(plane)
 
     return keep_time
+
+
+def _sharing(plane: Plane) -> Callable[[], None]:
+    """Return what takes shares back in time, and keeps the forwarder told."""
+
+    def keep_shares() -> None:
+        sharing.keep(plane)
+
+    return keep_shares
 
 
 def _counting(plane: Plane) -> Callable[[], None]:

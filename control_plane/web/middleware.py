@@ -3,8 +3,11 @@
 Invariant: no inline script or style runs on a page of ours, and nobody frames it.
 """
 
+from collections.abc import Mapping
+
 from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from control_plane.web import language
@@ -21,6 +24,10 @@ SOURCES = {
     "base-uri": "'none'",
     "frame-ancestors": "'none'",
 }
+BARRED = (
+    *("accelerometer", "camera", "display-capture", "geolocation", "gyroscope", "hid"),
+    *("magnetometer", "microphone", "midi", "payment", "serial", "usb", "xr-spatial-tracking"),
+)
 HEADERS = {
     "Content-Security-Policy": "; ".join(f"{kind} {from_}" for kind, from_ in SOURCES.items()),
     "X-Content-Type-Options": "nosniff",
@@ -28,7 +35,27 @@ HEADERS = {
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
+    # No page of ours needs them, and so no frame in one gets them.
+    "Permissions-Policy": ", ".join(f"{one}=()" for one in BARRED),
 }
+
+
+def widen(answer: Response, wider: Mapping[str, str]) -> None:
+    """Let a page load from one more source of some kinds: `{"frame-src": "https://…"}`."""
+    said = answer.headers.get("Content-Security-Policy", HEADERS["Content-Security-Policy"])
+    sources = dict(one.split(" ", 1) for one in said.split("; "))
+    for kind, source in wider.items():
+        sources[kind] += f" {source}"
+    text = "; ".join(f"{kind} {from_}" for kind, from_ in sources.items())
+    answer.headers["Content-Security-Policy"] = text
+
+
+def let_frame(answer: Response, origin: str) -> Response:
+    """Let a page frame another origin of ours, and send it forms that say where they come from."""
+    widen(answer, dict.fromkeys(("frame-src", "form-action"), origin))
+    # With `same-origin` a form that goes elsewhere would say `Origin: null`.
+    answer.headers["Referrer-Policy"] = "strict-origin"
+    return answer
 
 
 class Headers:

@@ -32,6 +32,7 @@ from control_plane.errors import (
     TooManyError,
     UnavailableError,
 )
+from control_plane.sharing import Entry
 from control_plane.web import language, schemas, words
 
 log = logging.getLogger(__name__)
@@ -52,7 +53,7 @@ STATUS: Mapping[type[ControlPlaneError], int] = {
     UnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 RETRY_SECONDS = 5
-Access = Literal["owner", "none"]
+Access = Literal["owner", "control", "view", "none"]
 
 
 def answer(
@@ -73,7 +74,7 @@ def session(plane: Plane, one: Session, access: Access = "owner") -> schemas.Ses
         owner=one.owner,
         access=access,
         state=one.state.value,
-        url=f"{plane.site.public_url}{labels.base_path(one.owner, one.id)}/",
+        url=plane.site.origins.session_address(one),
         created_at=one.created_at,
         ready_at=one.ready_at,
         ends_at=one.ends_at,
@@ -87,6 +88,12 @@ def session(plane: Plane, one: Session, access: Access = "owner") -> schemas.Ses
 def sessions(plane: Plane, found: Sequence[Session]) -> list[schemas.SessionAnswer]:
     """Return several."""
     return [session(plane, one) for one in found]
+
+
+def entered(plane: Plane, entry: Entry) -> schemas.SessionAnswer:
+    """Return a session as one sees it who may enter it."""
+    shown = session(plane, entry.session, entry.access)
+    return shown.model_copy(update={"grant_id": ""}) if entry.share else shown
 
 
 def application(plane: Plane, entry: catalogue.Entry, owner: str) -> schemas.ApplicationAnswer:
@@ -103,7 +110,9 @@ def application(plane: Plane, entry: catalogue.Entry, owner: str) -> schemas.App
         icon_url=f"/api/v1/applications/{entry.grant.id}/icon{icon_version(image)}",
         available=entry.available,
         problem=words.problem(entry),
-        warnings=cautions.for_user(entry.grant.application, entry.policy, image),
+        warnings=cautions.for_user(
+            entry.grant.application, entry.policy, image, plane.site.origins.mode
+        ),
         policy=policy(entry.policy),
         options=list(options.offered_options(image, entry.policy)) if image else [],
         sessions=sessions(plane, [one for one in running if one.grant_id == entry.grant.id]),

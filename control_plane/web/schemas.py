@@ -155,7 +155,7 @@ class SessionAnswer(Answer):
     """A session; `access` is the caller's, who may administer one that he may not enter."""
 
     id: str
-    grant_id: str
+    grant_id: str = Field(description="Empty where it is another's.")
     application: str
     type: Literal["vncapp", "webapp"]
     owner: str

@@ -1,6 +1,7 @@
 """The page of one session: progress, the application itself, its end, and what its owner may do.
 
-Invariant: it is there for the owner alone; what changes anything needs the portal's own origin.
+Invariant: it is there for the owner alone (those it is shared with get what `visits` has); what
+changes anything needs the portal's own origin.
 """
 
 import json
@@ -13,14 +14,25 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from control_plane import catalogue, sessions
-from control_plane.domain import labels
 from control_plane.domain.access import Caller
 from control_plane.domain.entities import Policy, Session, State
 from control_plane.domain.ports import Plane
 from control_plane.enforcement import WARNING
 from control_plane.errors import ControlPlaneError
-from control_plane.web import api, forms, gate, render, schemas, told, words
+from control_plane.web import (
+    api,
+    forms,
+    frames,
+    gate,
+    render,
+    schemas,
+    share_pages,
+    told,
+    visits,
+    words,
+)
 from control_plane.web.forms import Field, Form
+from control_plane.web.middleware import let_frame
 from control_plane.web.signing_in import signed_in
 from control_plane.web.templating import render_page
 
@@ -57,7 +69,10 @@ class _Visit:
 
 
 async def show(request: Request) -> Response:
-    """GET /sessions/{id}: its progress, then the application itself; 404 unless it is one's own."""
+    """GET /sessions/{id}: its progress, then the application itself; another page for visitors."""
+    come = visits.of(request)
+    if come and come.entry.access != "owner":
+        return await run_in_threadpool(visits.shown, come)
     visit = await _visit(request)
     return await run_in_threadpool(_shown, visit, Form(EXTEND))
 
@@ -111,13 +126,15 @@ def _shown(visit: _Visit, form: Form, status: int = 200) -> Response:
     plane, session = visit.plane, visit.session
     now = plane.clock()
     minutes = -((now - session.ends_at) // timedelta(minutes=1)) if session.ends_at else None
+    frame = frames.of(plane, visit.caller, session)
     icon = f"/api/v1/applications/{session.grant_id}/icon" if visit.policy else ""
     context = {
         "session": render.session(plane, session),
         "state": "apart" if session.cut_off and session.state is State.READY else session.state,
         "has_container": bool(session.container_id),
         "icon": icon or "/static/application.png",
-        "path": f"{labels.base_path(session.owner, session.id)}/",
+        "frame": frame,
+        **share_pages.presence(plane, visit.caller, session),
         "options": session.options,
         "again": json.dumps({"grant_id": session.grant_id, "options": dict(session.options)}),
         "now": now.isoformat(),
@@ -132,7 +149,8 @@ def _shown(visit: _Visit, form: Form, status: int = 200) -> Response:
         "done": visit.request.query_params.get("done", ""),
         "form": form,
     }
-    return render_page(visit.request, "session.html", context, status)
+    page = render_page(visit.request, "session.html", context, status)
+    return let_frame(page, frame.origin)
 
 
 def _leads_to(path: str, done: str) -> Response:

@@ -34,6 +34,7 @@ from control_plane.web.gate import (
     plane_of,
     proved,
     require_own_origin,
+    visitor,
 )
 from control_plane.web.next_address import safe_next
 from control_plane.web.templating import render_page
@@ -98,7 +99,7 @@ async def sign_in(request: Request) -> Response:
 async def sign_out(request: Request) -> Response:
     """POST /logout."""
     require_own_origin(request)
-    if caller := cookie_caller(request):
+    if caller := visitor(request):
         await run_in_threadpool(auth.sign_out, plane_of(request), caller.signin_id)
     return forget_cookie(RedirectResponse(f"{SIGN_IN_PAGE}?done=out", 303))
 
@@ -166,6 +167,15 @@ def signed_in(request: Request) -> Caller:
     return caller
 
 
+def remember_cookie(answer: Response, value: str) -> Response:
+    """Let the browser keep what lets its visitor in."""
+    life = int(auth.SIGNIN_LIFE.total_seconds())
+    answer.set_cookie(COOKIE, value, life, secure=True, httponly=True, samesite="lax")
+    # Where one host has set too many cookies, Chromium gives the others up first.
+    answer.headers["Set-Cookie"] += "; Priority=High"
+    return answer
+
+
 def forget_cookie(answer: Response) -> Response:
     """Let the browser forget that somebody was signed in."""
     answer.delete_cookie(COOKIE, secure=True, httponly=True, samesite="lax")
@@ -206,12 +216,7 @@ async def _form(request: Request) -> SignInForm:
 
 
 def _entered(value: str, wanted: str) -> Response:
-    answer = RedirectResponse(wanted, 303)
-    life = int(auth.SIGNIN_LIFE.total_seconds())
-    answer.set_cookie(COOKIE, value, life, secure=True, httponly=True, samesite="lax")
-    # Where one host has set too many cookies, Chromium gives the others up first.
-    answer.headers["Set-Cookie"] += "; Priority=High"
-    return _without_asking(answer)
+    return _without_asking(remember_cookie(RedirectResponse(wanted, 303), value))
 
 
 def _without_asking(answer: Response) -> Response:

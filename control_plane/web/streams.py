@@ -13,8 +13,8 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from control_plane import auth, sessions
-from control_plane.domain.entities import Event, Session
+from control_plane import auth, sharing
+from control_plane.domain.entities import Event, Session, State
 from control_plane.web import api, schemas
 from control_plane.web.operations import Call
 
@@ -29,10 +29,10 @@ async def list_or_stream(call: Call) -> Response:
     """GET /sessions: a list, or a stream of all my sessions where the client accepts one."""
     if _STREAM not in call.headers.get("accept", ""):
         return await run_in_threadpool(api.list_sessions, call)
-    owner = call.caller.user.name
     queue = call.plane.events.subscribe()
-    mine = call.plane.access.sessions_of(owner)
-    return _stream(call, queue, mine, lambda event: event.owner == owner)
+    mine = call.plane.access.sessions_of(call.caller.user.name)
+    others = [one.session for one in sharing.shared_with(call.plane, call.caller)]
+    return _stream(call, queue, [*mine, *others], _Concerned(call))
 
 
 async def session_events(call: Call) -> Response:
@@ -41,26 +41,77 @@ async def session_events(call: Call) -> Response:
     # Before the session is read: nothing is told between its state and the first wait.
     queue = events.subscribe()
     try:
-        session = await run_in_threadpool(sessions.mine, call.plane, call.caller, call.path["id"])
+        entry = await run_in_threadpool(sharing.seen, call.plane, call.caller, call.path["id"])
     except BaseException:
         events.unsubscribe(queue)
         raise
-    return _stream(call, queue, [session], lambda event: event.session == session.id)
+    return _stream(call, queue, [entry.session], _Concerned(call, entry.session))
 
 
 def everyones_events(call: Call) -> Response:
     """Tell what happens to anybody's session from now on; the caller holds admin:read."""
-    return _stream(call, call.plane.events.subscribe(), (), lambda _: True, "admin:read")
+    return _stream(call, call.plane.events.subscribe(), (), _Everything())
+
+
+class _Everything:
+    """What an administrator is told."""
+
+    scope = "admin:read"
+
+    def __call__(self, event: Event) -> bool:
+        """Tell everything."""
+        del event
+        return True
+
+    def goes_on(self) -> bool:
+        """Whether the right to it goes on, beside the scope."""
+        return True
+
+
+class _Concerned:
+    """What someone is told: of their own sessions, and of those shared with them, to their end."""
+
+    scope = ""
+
+    def __init__(self, call: Call, only: Session | None = None) -> None:
+        """Tell of one session alone where it is given."""
+        self._call, self._only = call, only
+        self._known = {only.id} if only else set()
+
+    def __call__(self, event: Event) -> bool:
+        """Whether this is told: what is revoked is told of no more, what has ended once."""
+        if self._only and event.session != self._only.id:
+            return False
+        if event.owner == self._call.caller.user.name:
+            return True
+        if event.by:  # what an administrator tells the owner
+            return False
+        if sharing.is_told(self._call.plane, self._call.caller, event.session):
+            self._known.add(event.session)
+            return True
+        is_over = event.session not in self._call.plane.access.sessions
+        was_known = event.session in self._known
+        if not is_over or event.state in (State.STOPPED, State.FAILED):
+            self._known.discard(event.session)
+        return was_known and is_over
+
+    def goes_on(self) -> bool:
+        """Whether the session that it is about may still be looked at, or its end is to be told."""
+        only, call = self._only, self._call
+        if only is None or only.owner == call.caller.user.name:
+            return True
+        if only.id not in call.plane.access.sessions:
+            return only.id in self._known
+        return sharing.is_told(call.plane, call.caller, only.id)
 
 
 def _stream(
     call: Call,
     queue: Queue[Event | None],
     now: Sequence[Session],
-    wanted: Callable[[Event], bool],
-    scope: str = "",
+    wanted: _Everything | _Concerned,
 ) -> Response:
-    told = _told(call, queue, _first(call, now, wanted), wanted, scope)
+    told = _told(call, queue, _first(call, now, wanted), wanted)
     return EventSourceResponse(
         told,
         ping=15,
@@ -73,15 +124,14 @@ async def _told(
     call: Call,
     queue: Queue[Event | None],
     first: list[Event],
-    wanted: Callable[[Event], bool],
-    scope: str,
+    wanted: _Everything | _Concerned,
 ) -> AsyncIterator[ServerSentEvent]:
     try:
         shown = 0
         for event in first:
             shown = event.id
             yield _server_sent(event)
-        while auth.still_in(call.plane, call.caller, scope):
+        while auth.still_in(call.plane, call.caller, wanted.scope) and wanted.goes_on():
             try:
                 async with asyncio.timeout(_LOOK_AGAIN):
                     told = await queue.get()

@@ -15,10 +15,11 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from control_plane.domain.face import origin
-from control_plane.web import consent, face, words
+from control_plane.web import face, words
 from control_plane.web import language as languages
 from control_plane.web.gate import cookie_caller
 from control_plane.web.language import Language
+from control_plane.web.middleware import widen
 
 
 def render_page(
@@ -68,7 +69,7 @@ def _page(
     answer.headers.append("Content-Language", language.tag)
     answer.headers.append("Vary", languages.DEPENDS)
     if look.consent.script:
-        answer.headers["Content-Security-Policy"] = consent.policy(origin(look.consent.script))
+        widen(answer, dict.fromkeys(("script-src", "connect-src"), origin(look.consent.script)))
     return answer
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from control_plane.adapters.docker_files import MOST_ENTRIES
-from control_plane.adapters.docker_library import Transfers, reference
+from control_plane.adapters.transfers import Transfers, reference
 from control_plane.domain.containers import ContainerSpec
 from control_plane.domain.entities import Image, Network, Sample
 from control_plane.domain.files import Found, Listing, Look, ordered

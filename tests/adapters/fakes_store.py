@@ -23,6 +23,7 @@ from control_plane.domain.entities import (
     Link,
     Policy,
     Session,
+    Share,
     SignIn,
     State,
     Token,
@@ -270,6 +271,7 @@ class FakeRecords:
         self._links: dict[tuple[str, str], Link] = {}
         self._kept: frozenset[str] = frozenset()
         self._home_tasks: dict[str, HomeTask] = {}
+        self._shares: dict[str, Share] = {}
         self._starts: dict[tuple[str, str], LastStart] = {}
         self._announcement: Announcement | None = None
         self._usage: dict[str, UsageRow] = {}
@@ -351,6 +353,25 @@ class FakeRecords:
             self.end_signin(one.id)
         return list(self._signins.values())
 
+    def note_shares(self, signin_id: str, shares: Sequence[str]) -> bool:
+        signin = self._signins.get(signin_id)
+        if signin:
+            self._signins[signin_id] = replace(signin, shares=tuple(shares))
+            self._wrote()
+        return signin is not None
+
+    def add_share(self, share: Share) -> None:
+        self._shares[share.id] = share
+        self._wrote()
+
+    def shares(self) -> Sequence[Share]:
+        return sorted(self._shares.values(), key=lambda one: (one.created_at, one.id))
+
+    def remove_shares(self, share_ids: Collection[str]) -> None:
+        for share_id in share_ids:
+            self._shares.pop(share_id, None)
+        self._wrote()
+
     def password(self, user: str) -> str | None:
         return self._passwords.get(user)
 
@@ -364,10 +385,18 @@ class FakeRecords:
         self.remove_tokens(user)
         self._links = {key: one for key, one in self._links.items() if one.user != user}
         self.end_keeping({f"user:{user}"})
+        self._forget_shares("user", user)
         self._starts = {key: one for key, one in self._starts.items() if one.owner != user}
         for one in list(self._sessions.values()):
             if one.owner == user and not one.living:
                 del self._sessions[one.id]
+
+    def forget_group(self, group: str) -> None:
+        self._forget_shares("group", group)
+
+    def _forget_shares(self, kind: str, name: str) -> None:
+        gone = [one.id for one in self.shares() if (one.kind, one.name) == (kind, name)]
+        self.remove_shares(gone)
 
     def add_token(self, token: Token) -> None:
         self._tokens[token.id] = token

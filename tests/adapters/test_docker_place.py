@@ -80,6 +80,14 @@ def test_one_elsewhere_is_reached_over_tls_by_published_ports(
     assert said(HOST, LOOPBACK, *given(files)) == line
 
 
+def test_the_key_behind_the_door_is_the_doors_alone(said: Said, files: dict[str, Path]) -> None:
+    files["key"].unlink()
+    asked = [HOST, LOOPBACK, *given(files)]
+    assert said(*asked).startswith("engine.tls_key = ")
+    behind = said(*asked, ENGINE_SOCKET="/run/remoteapp/engine.sock")
+    assert behind == f"{ELSEWHERE} True 192.0.2.20 True"
+
+
 def test_another_machine_is_never_reached_in_the_clear(said: Said) -> None:
     refusal = "another machine's engine is reached over TLS alone"
     assert said(HOST, LOOPBACK).startswith(f"engine.host = '{ELSEWHERE}': {refusal}")

@@ -3,8 +3,6 @@
 import io
 import re
 import secrets
-import subprocess
-import sys
 import threading
 import time
 import urllib.request
@@ -18,31 +16,41 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import docker
+import door
 import pytest
+from adapters.beyond import beyond
 from adapters.fakes_engine import HELLO, FakeEngine
 
 from control_plane.adapters import docker_networks, docker_usage
 from control_plane.adapters.docker_api import HOLDER
 from control_plane.adapters.engine import DockerEngine
+from control_plane.adapters.engine_client import EngineClient
+from control_plane.domain import labels
 from control_plane.domain.containers import ContainerSpec, HomeMount
 from control_plane.domain.entities import Network, Sample, Volume
 from control_plane.domain.labels import RUN
 from control_plane.domain.ports import Engine
+from control_plane.engine_door.rules import Rules
 from control_plane.errors import EngineUnavailableError, ImageMissingError, StartError
 
 MIB = 1024**2
 BOTH: tuple[Network, ...] = ("internet", "none")
 
 
-@pytest.fixture(params=["fake", "docker"])
+@pytest.fixture(params=["fake", "docker", "door"])
 def realm_and_engine(request: pytest.FixtureRequest) -> Iterator[tuple[str, Engine]]:
     realm = f"test-{secrets.token_hex(4)}"
     if request.param == "fake":
         yield realm, FakeEngine()
         return
     request.getfixturevalue("images")
-    with _docker_engine(realm) as engine:
-        yield realm, engine
+    if request.param == "docker":
+        with _docker_engine(realm) as engine:
+            yield realm, engine
+        return
+    with ExitStack() as undo:
+        undo.callback(_clean, realm)
+        yield realm, EngineClient(undo.enter_context(door.opened(Rules(realm))))
 
 
 @pytest.fixture
@@ -65,31 +73,8 @@ def docker_engine(images: None) -> Iterator[DockerEngine]:
 @pytest.fixture
 def elsewhere() -> Iterator[str]:
     """The address of a machine beyond this one, which takes connections on port 80."""
-    name = f"rt{secrets.token_hex(3)}"
-    network, serve = f"10.214.{secrets.randbelow(256)}", "import socket, time; "
-    serve += f"one = socket.create_server(('{network}.2', 80)); print(flush=True); time.sleep(600)"
-    with ExitStack() as undo:
-        _ip("netns", "add", name)
-        undo.callback(_ip, "netns", "delete", name)
-        _ip("link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", name)
-        undo.callback(_ip, "link", "delete", name)
-        for words in (
-            ("address", "add", f"{network}.1/30", "dev", name),
-            ("link", "set", name, "up"),
-            ("-n", name, "address", "add", f"{network}.2/30", "dev", "eth0"),
-            ("-n", name, "link", "set", "eth0", "up"),
-            ("-n", name, "route", "add", "default", "via", f"{network}.1"),
-        ):
-            _ip(*words)
-        machine = subprocess.Popen(
-            ["/usr/sbin/ip", "netns", "exec", name, sys.executable, "-c", serve],
-            stdout=subprocess.PIPE,
-        )
-        undo.enter_context(machine)
-        undo.callback(machine.kill)
-        assert machine.stdout
-        machine.stdout.readline()
-        yield f"{network}.2"
+    with beyond() as address:
+        yield address
 
 
 @pytest.fixture
@@ -141,8 +126,26 @@ def spec(engine: Engine, realm: str, **changes: object) -> ContainerSpec:
         memory=128 * MIB,
         cpus=0.5,
         pids=64,
+        read_only=False,
+        open_files=1024,
+        disk=0,
     )
     return replace(made, **changes)  # type: ignore[arg-type]  # fields by name
+
+
+def of_alice(engine: Engine, realm: str, **changes: object) -> ContainerSpec:
+    """Return the container of a virtual user's session, as the engine's door lets it pass."""
+    image = engine.image(HELLO)
+    made = spec(engine, realm, image=image.id, uid=70001, gid=70001, gids=())
+    session_id = made.labels[RUN + "url_id"]
+    own = {
+        RUN + "user": "alice",
+        RUN + "mapping_id": session_id,
+        RUN + "urlpath": f"/user/alice/containers/{session_id}",
+        RUN + "session": "{}",
+    }
+    whole = replace(made, labels={**made.labels, **own}, read_only=labels.is_read_only(image))
+    return replace(whole, **changes)  # type: ignore[arg-type]  # fields by name
 
 
 def test_an_engine_that_is_there_checks_well(engine: Engine) -> None:
@@ -172,18 +175,18 @@ def test_a_missing_image_is_named(engine: Engine, realm: str) -> None:
     with pytest.raises(ImageMissingError, match="no/such:image"):
         engine.image("no/such:image")
     with pytest.raises(ImageMissingError):
-        engine.run(spec(engine, realm, image="no/such:image"))
+        engine.run(of_alice(engine, realm, image="no/such:image"))
     assert engine.containers() == []
 
 
 def test_a_container_runs_is_listed_ends_and_is_removed(engine: Engine, realm: str) -> None:
-    wanted = spec(engine, realm)
+    wanted = of_alice(engine, realm)
     container = engine.run(wanted)
     (found,) = engine.containers()
     assert (found.id, found.running, found.started) == (container, True, True)
     assert found.address == wanted.address
     assert dict(wanted.labels).items() <= dict(found.labels).items()
-    if isinstance(engine, DockerEngine):
+    if not isinstance(engine, FakeEngine):
         _until(lambda: _answers(wanted))  # before, nothing in it minds the signal
     engine.signal(container, "SIGTERM")
     _until(lambda: not engine.containers()[0].running)
@@ -216,7 +219,7 @@ def test_what_is_cut_off_runs_on_and_comes_back_at_another_address(
     engine: Engine, realm: str, network: Network
 ) -> None:
     first, second = (address(engine, place, network) for place in (9, 10))
-    container = engine.run(spec(engine, realm, network=network, address=first))
+    container = engine.run(of_alice(engine, realm, network=network, address=first))
     for _ in range(2):
         engine.detach(container)
         (found,) = engine.containers()
@@ -231,14 +234,14 @@ def test_a_volume_whose_source_is_missing_is_an_error_and_leaves_nothing(
     engine: Engine, realm: str, tmp_path: Path
 ) -> None:
     missing = Volume(str(tmp_path / "missing"), "/data", "ro")
-    with pytest.raises(StartError, match="missing"):
-        engine.run(spec(engine, realm, volumes=(missing,)))
+    with pytest.raises(StartError, match=r"missing|cannot be looked at"):
+        engine.run(of_alice(engine, realm, volumes=(missing,)))
     assert not (tmp_path / "missing").exists()
     assert engine.containers() == []
 
 
 def test_a_sample_is_there_while_a_container_runs_and_not_after(engine: Engine, realm: str) -> None:
-    container = engine.run(spec(engine, realm))
+    container = engine.run(of_alice(engine, realm))
     found = engine.sample(container)
     assert found
     assert found.memory > 0
@@ -250,9 +253,9 @@ def test_a_sample_is_there_while_a_container_runs_and_not_after(engine: Engine, 
 
 def test_the_end_of_a_container_is_told(engine: Any, realm: str) -> None:
     since = datetime.now(UTC)
-    wanted = spec(engine, realm)
+    wanted = of_alice(engine, realm)
     container = engine.run(wanted)
-    if isinstance(engine, DockerEngine):
+    if not isinstance(engine, FakeEngine):
         _until(lambda: _answers(wanted))  # before, nothing in it minds the signal
     engine.signal(container, "SIGTERM")
     with closing(engine.ends(since)) as ends:
@@ -280,9 +283,32 @@ def test_a_container_has_the_limits_and_nothing_more(
     assert not host["PortBindings"]
     assert not host["Privileged"]
     assert host["GroupAdd"] == ["20003"]
+    assert (host["IpcMode"], host["CgroupnsMode"]) == ("private", "private")
+    assert (host["PidMode"], host["UTSMode"], host["UsernsMode"]) == ("", "", "")
+    assert host["Ulimits"] == [{"Name": "nofile", "Soft": 1024, "Hard": 1024}]
+    assert not host["Devices"]
+    assert not host["DeviceRequests"]
+    assert not host["DeviceCgroupRules"]
+    assert not host.get("Sysctls")
+    assert not host["ReadonlyRootfs"]
     status = api.containers.get(container).exec_run("cat /proc/self/status").output.decode()
     assert "NoNewPrivs:\t1" in status
     assert "CapBnd:\t0000000000000000" in status
+
+
+def test_a_read_only_root_leaves_three_directories_in_memory_to_write_to(
+    docker_engine: DockerEngine, api: docker.DockerClient
+) -> None:
+    wanted = spec(docker_engine, docker_engine.realm, read_only=True)
+    inside = api.containers.get(docker_engine.run(wanted))
+    written = "for d in /run /tmp /var/tmp $HOME; do echo x >$d/mine && stat -fc %T $d; done"
+    assert inside.exec_run(["sh", "-c", written]).output == b"tmpfs\n" * 4
+    status, why = inside.exec_run(["sh", "-c", "echo x >/mine"], user="0")
+    assert (status != 0, b"Read-only file system" in why) == (True, True)
+    assert inside.exec_run("id -un").output == b"alice\n"
+    half = wanted.memory // 2 // 1024
+    sizes = inside.exec_run("df --output=size /tmp /run /var/tmp").output.decode().split()[1:]
+    assert sizes == [str(half)] * 3
 
 
 def test_what_starts_as_root_has_six_capabilities_and_makes_the_user_itself(
@@ -653,10 +679,6 @@ def _connects(container: Any, host: str, port: int = 8888) -> bool:
     """Whether a process of the container reaches that port."""
     words = ["timeout", "2", "bash", "-c", f"exec 3<>/dev/tcp/{host}/{port}"]
     return bool(container.exec_run(words).exit_code == 0)
-
-
-def _ip(*words: str) -> None:
-    subprocess.run(["/usr/sbin/ip", *words], check=True)
 
 
 def _names(realm: str) -> list[str]:

@@ -72,6 +72,9 @@ def spec(engine: DockerEngine, port: int) -> ContainerSpec:
         memory=128 * 1024**2,
         cpus=0.5,
         pids=64,
+        read_only=False,
+        open_files=1024,
+        disk=0,
     )
 
 

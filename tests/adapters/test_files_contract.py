@@ -2,26 +2,32 @@
 
 import io
 import os
+import pwd
 import secrets
 import tarfile
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import docker
+import door
 import pytest
 from adapters.fakes_engine import HELLO, FakeEngine, FakeFiles
 
 from control_plane.adapters.docker_api import REALM
 from control_plane.adapters.docker_files import MOST_ENTRIES, DockerFiles
 from control_plane.adapters.engine import DockerEngine
+from control_plane.adapters.engine_client import FilesClient
+from control_plane.adapters.pam_host import PamHost
 from control_plane.domain.containers import HomeMount
 from control_plane.domain.entities import Person
 from control_plane.domain.files import Found, Listing, Look
 from control_plane.domain.labels import RUN
 from control_plane.domain.ports import HomeFiles
+from control_plane.engine_door.rules import Rules
 from control_plane.errors import (
     ConflictError,
     EngineUnavailableError,
@@ -41,12 +47,32 @@ def home() -> Iterator[Path]:
         yield Path(made)
 
 
-@pytest.fixture(params=["fake", "docker"])
+@dataclass
+class ThroughDoor:
+    """Looks as the control plane asks the engine's door for them: by an image's whole id."""
+
+    client: FilesClient
+    image: str
+
+    def listed(self, asked: Look) -> Listing:
+        person = replace(asked.person, gids=(), home=asked.home.source, home_is_volume=False)
+        return self.client.listed(replace(asked, image=self.image, person=person))
+
+
+@pytest.fixture(params=["fake", "docker", "door"])
 def files(request: pytest.FixtureRequest, home: Path) -> Iterator[HomeFiles]:
     if request.param == "fake":
         yield FakeFiles(FakeEngine(), {str(home): home})
         return
-    yield request.getfixturevalue("docker_files")
+    docker_files = request.getfixturevalue("docker_files")
+    if request.param == "docker":
+        yield docker_files
+        return
+    numbers = (ALICE.uid, ALICE.gid, "", str(home), "")
+    people = PamHost("", look_up=lambda name: pwd.struct_passwd((name, "x", *numbers)))
+    image = request.getfixturevalue("api").images.get(HELLO).id
+    with door.opened(Rules(REALM_NAME), people) as socket:
+        yield ThroughDoor(FilesClient(socket), image)
 
 
 @pytest.fixture

@@ -157,7 +157,7 @@ def test_a_home_in_use_is_copied_and_not_replaced(engine: Engine, places: Places
         engine.shell("home-70001", "echo new >/workspace/file; echo more >/workspace/more")
         put_back(archive, engine, places, restore.Wish(replace=True, settings=False))
     assert engine.shell("home-70001", "cd /workspace; grep . *") == "old\n"
-    assert not (places.state / ".restoring").exists()
+    assert not (places.state.with_name(f".{places.state.name}.restoring")).exists()
 
 
 def test_a_restore_killed_while_it_filled_a_home_is_mended_by_the_same_again(
@@ -166,7 +166,7 @@ def test_a_restore_killed_while_it_filled_a_home_is_mended_by_the_same_again(
     engine.make("home-70001", fill="echo archived >/workspace/file")
     path = backed_up(engine, places)
     engine.shell("home-70001", "echo replaced >/workspace/file")
-    kept = places.state / ".restoring"
+    kept = places.state.with_name(f".{places.state.name}.restoring")
     engine.homes.archive(engine.homes.volume("home-70001"), kept / "home-70001.tar.gz")
     engine.shell("home-70001", "echo half >/workspace/file; touch /workspace/half")
     with reading(path) as archive:

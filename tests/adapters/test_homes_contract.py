@@ -12,12 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import docker
+import door
 import pytest
 from adapters.fakes_engine import HELLO, FakeHomes
 
 from control_plane.adapters.docker_api import REALM
 from control_plane.adapters.docker_homes import DockerHomes
+from control_plane.adapters.images_client import HomesClient
 from control_plane.domain.ports import Homes
+from control_plane.engine_door.rules import Rules
 from control_plane.errors import ConflictError, EngineUnavailableError, UnavailableError
 
 CONTENT = {"workspace/notes": b"a line\n", "workspace/.hidden/deep": bytes(3 * 1024**2)}
@@ -32,14 +35,18 @@ class House:
     use: Callable[[], object]
 
 
-@pytest.fixture(params=["fake", "docker"])
+@pytest.fixture(params=["fake", "docker", "door"])
 def house(request: pytest.FixtureRequest) -> Iterator[House]:
     if request.param == "fake":
         fake = FakeHomes({"home": _archive()})
         yield House(fake, "home", lambda: fake.used.add("home"))
         return
     real: Real = request.getfixturevalue("real")
-    yield House(real.homes, real.volume, real.use)
+    if request.param == "docker":
+        yield House(real.homes, real.volume, real.use)
+        return
+    with door.opened(Rules(real.realm)) as socket:
+        yield House(HomesClient(socket), real.volume, real.use)
 
 
 @dataclass

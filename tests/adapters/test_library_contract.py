@@ -12,14 +12,18 @@ from tarfile import TarFile, TarInfo
 from typing import Any
 
 import docker
+import door
 import pytest
 import registry
 from adapters.fakes_engine import FakeLibrary, hello
 
-from control_plane.adapters.docker_library import MOST_AT_ONCE, DockerLibrary
+from control_plane.adapters.docker_library import DockerLibrary
+from control_plane.adapters.images_client import LibraryClient
+from control_plane.adapters.transfers import MOST_AT_ONCE
 from control_plane.domain.entities import Image
 from control_plane.domain.labels import IMAGE
 from control_plane.domain.ports import Library
+from control_plane.engine_door.rules import Rules
 from control_plane.errors import (
     ConflictError,
     EngineUnavailableError,
@@ -50,14 +54,15 @@ def hub() -> Iterator[registry.Registry]:
         yield live
 
 
-@pytest.fixture(params=["fake", "docker"])
+@pytest.fixture(params=["fake", "docker", "door"])
 def shelf(request: pytest.FixtureRequest) -> Iterator[Shelf]:
     if request.param == "fake":
         yield _fake()
         return
     request.getfixturevalue("engine_up")
     with ExitStack() as undo:
-        yield _docker(undo, request.getfixturevalue("hub"))
+        library = _library(undo, request.param)
+        yield _docker(undo, request.getfixturevalue("hub"), library)
 
 
 @pytest.fixture
@@ -306,7 +311,13 @@ def _fake() -> Shelf:
     )
 
 
-def _docker(undo: ExitStack, hub: registry.Registry) -> Shelf:
+def _library(undo: ExitStack, way: str) -> Library:
+    if way == "door":
+        return LibraryClient(undo.enter_context(door.opened(Rules("test"))))
+    return undo.enter_context(closing(DockerLibrary()))
+
+
+def _docker(undo: ExitStack, hub: registry.Registry, library: Library) -> Shelf:
     api = undo.enter_context(closing(docker.APIClient(version="auto")))
 
     def offer(name: str) -> str:
@@ -322,7 +333,7 @@ def _docker(undo: ExitStack, hub: registry.Registry) -> Shelf:
         holder = api.create_container(name, command=["none"])["Id"]
         undo.callback(api.remove_container, holder)
 
-    return Shelf(undo.enter_context(closing(DockerLibrary())), offer, archive, use)
+    return Shelf(library, offer, archive, use)
 
 
 def _with_second_broken(archive: bytes, first: str) -> bytes:

@@ -12,7 +12,7 @@ import subprocess
 import sys
 from contextlib import closing
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import peewee
@@ -35,6 +35,7 @@ from control_plane.domain.entities import (
     Link,
     Policy,
     Session,
+    Share,
     State,
     UsageRow,
     Volume,
@@ -226,6 +227,18 @@ def test_what_the_fourth_schema_added_is_read(migrated: str) -> None:
     database.close()
 
 
+@pytest.mark.parametrize("dump", [one for one in DUMPS if one.match("0005-records*")], ids=str)
+def test_what_the_fifth_schema_added_is_read(migrated: str) -> None:
+    database = Database(migrated)
+    records, day = PeeweeRecords(database), KEPT + timedelta(days=1)
+    link = Share("5" * 32, "c" * 32, "alice", "link", "", "view", KEPT, day, "6" * 64)
+    assert list(records.shares()) == [link]
+    entered = {(one.user, one.shares, one.display) for one in records.signins(KEPT)}
+    guest = (f"guest:{link.id}", (link.id,), "Zoe")
+    assert entered == {("alice", (), ""), guest}
+    database.close()
+
+
 def test_policies_that_were_the_same_become_one(sqlite: Databases) -> None:
     url = restored(sqlite, SCHEMAS / "0001-accounting.sql")
     sqlite.run("INSERT INTO policies SELECT 2, allow_home, share, memory, cpus, pids, max_sessions"
@@ -262,6 +275,7 @@ def test_both_sets_live_in_one_database_and_are_migrated_once(databases: Databas
         "records/002_ledgers",
         "records/003_images",
         "records/004_starts",
+        "records/005_shares",
     ]
     assert migrate(url) == []
     assert migrate(url, ["records"]) == []
@@ -289,7 +303,13 @@ def test_processes_that_start_at_once_migrate_once(databases: Databases) -> None
         start.communicate(timeout=60)
     assert [start.returncode for start in starts] == [0] * 6
     done = databases.run("SELECT name FROM records_migrations ORDER BY id", url)
-    assert done == [("001_first",), ("002_ledgers",), ("003_images",), ("004_starts",)]
+    assert done == [
+        ("001_first",),
+        ("002_ledgers",),
+        ("003_images",),
+        ("004_starts",),
+        ("005_shares",),
+    ]
 
 
 def test_migrating_is_quiet(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -303,6 +323,7 @@ def test_migrating_is_quiet(tmp_path: Path, caplog: pytest.LogCaptureFixture) ->
         "database migrated migration=records/002_ledgers",
         "database migrated migration=records/003_images",
         "database migrated migration=records/004_starts",
+        "database migrated migration=records/005_shares",
     ]
 
 

@@ -20,6 +20,7 @@ from control_plane.domain.entities import (
     Link,
     Policy,
     Session,
+    Share,
     SignIn,
     State,
     Token,
@@ -75,6 +76,7 @@ FAILED = replace(
 )
 TOKEN = Token("1" * 32, "alice", "laptop", ("sessions:read",), NOW, NOW + HOUR, "digest-1")
 SIGNIN = SignIn("digest-a", "alice", "user", NOW, NOW + HOUR, "192.0.2.1", "pam")
+SHARE = Share("5" * 32, "a" * 32, "alice", "user", "bob", "control", NOW, NOW + HOUR)
 RUNNING = UsageRow("b" * 32, "alice", "Desktop", "desk:1", NOW)
 USAGE = UsageRow(
     "a" * 32,
@@ -557,3 +559,42 @@ def test_many_threads_write_at_once_and_nothing_is_lost(records: Records) -> Non
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(write, range(64)))
     assert [one.state for one in records.open_sessions()] == [State.READY] * 64
+
+
+def test_shares_are_kept_until_they_are_removed(records: Records) -> None:
+    link = replace(SHARE, id="6" * 32, kind="link", name="", access="view", digest="7" * 64)
+    later = replace(SHARE, id="4" * 32, name="caról", created_at=NOW + HOUR)
+    for share in (later, link, SHARE):
+        records.add_share(share)
+    assert list(records.shares()) == [SHARE, link, later]
+    records.remove_shares([link.id, later.id, "0" * 32])
+    assert list(records.shares()) == [SHARE]
+    records.remove_shares([])
+    assert list(records.shares()) == [SHARE]
+
+
+def test_what_a_sign_in_has_entered_is_replaced_as_long_as_it_lasts(records: Records) -> None:
+    guest = replace(SIGNIN, id="digest-g", user="guest:" + "5" * 32, kind="guest", source="link")
+    guest = replace(guest, shares=("5" * 32,), display="Zoë")
+    records.add_signin(guest)
+    records.add_signin(SIGNIN)
+    assert records.note_shares(SIGNIN.id, ("5" * 32, "6" * 32))
+    entered = replace(SIGNIN, shares=("5" * 32, "6" * 32))
+    assert {one.id: one for one in records.signins(NOW)} == {SIGNIN.id: entered, guest.id: guest}
+    records.end_signin(SIGNIN.id)
+    assert not records.note_shares(SIGNIN.id, ())
+    assert list(records.signins(NOW)) == [guest]
+
+
+def test_what_is_shared_with_a_name_goes_with_it(records: Records) -> None:
+    group = replace(SHARE, id="6" * 32, kind="group", name="bob")
+    link = replace(SHARE, id="7" * 32, kind="link", name="", digest="8" * 64)
+    for share in (SHARE, group, link):
+        records.add_share(share)
+    records.forget_user("bob")
+    assert {one.id for one in records.shares()} == {group.id, link.id}
+    records.forget_group("lab")
+    records.forget_user("")
+    assert {one.id for one in records.shares()} == {group.id, link.id}
+    records.forget_group("bob")
+    assert list(records.shares()) == [link]

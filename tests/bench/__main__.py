@@ -11,7 +11,7 @@ import click
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from bench import accounting, desktops, memory, pages, passing, provisioning, starts
+from bench import accounting, desktops, memory, pages, passing, provisioning, shares, starts
 from bench.figures import Figure
 
 from control_plane.trial import engine
@@ -47,6 +47,7 @@ FIGURES: dict[str, Callable[[int], Sequence[Figure]]] = {
     "desktops": desktops.looked_at,
     "requests": passing.requests,
     "frames": passing.frames,
+    "ten viewers": shares.of_one_desktop,
     "catalogue": accounting.catalogue,
     "first paint": pages.first_paint,
     "weight": pages.weight,

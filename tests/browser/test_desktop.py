@@ -17,21 +17,28 @@ from control_plane.trial.places import CLONE
 PICTURES = CLONE / "var" / "pictures"
 BIG = bytes(range(256)) * 12_000  # beyond what nginx takes for the portal's own pages
 Open = Callable[..., Page]
-COVERED = """(selector) => {
-    const frame = document.getElementById("application");
-    const { left: x, top: y } = frame.getBoundingClientRect();
-    const shown = [...frame.contentDocument.querySelectorAll(selector)]
+# Points of what is seen in the desktop's page; below 0 where something of that page lies over it.
+WITHIN = """(selector) => {
+    const shown = [...document.querySelectorAll(selector)]
         .filter((button) => button.checkVisibility());
-    if (shown.length === 0) return [`no ${selector}`];
-    const isReached = (button, left, top) =>
-        document.elementFromPoint(x + left, y + top) === frame &&
-        button.contains(frame.contentDocument.elementFromPoint(left, top));
-    return shown.filter((button) => {
+    if (shown.length === 0) return [[`no ${selector}`, -1, -1]];
+    const point = (button, x, y) =>
+        [button.id, ...(button.contains(document.elementFromPoint(x, y)) ? [x, y] : [-1, -1])];
+    return shown.flatMap((button) => {
         const { left, right, top, bottom } = button.getBoundingClientRect();
+        const points = [];
         for (let at = left + 4; at < right - 3; at += 4) {
-            if (!isReached(button, at, top + 4) || !isReached(button, at, bottom - 4)) return true;
+            points.push(point(button, at, top + 4), point(button, at, bottom - 4));
         }
-    }).map(({ id }) => id);
+        return points;
+    });
+}"""
+COVERED = """(points) => {
+    const frame = document.getElementById("application");
+    const { left, top } = frame.getBoundingClientRect();
+    const isCovered = ([, x, y]) =>
+        x < 0 || document.elementFromPoint(left + x, top + y) !== frame;
+    return [...new Set(points.filter(isCovered).map(([id]) => id))];
 }"""
 
 
@@ -82,6 +89,14 @@ def await_shell(realm: Realm, session_id: str, frame: FrameLocator) -> None:
     until(lambda: "0x" in inside(realm, session_id, *words).replace("0x0", ""))
 
 
+def covered(page: Page, selector: str) -> list[str]:
+    """Return what of the desktop's page is covered, by itself or by the portal around it."""
+    frame = page.frame("application")
+    assert frame
+    found: list[str] = page.evaluate(COVERED, frame.evaluate(WITHIN, selector))
+    return found
+
+
 def picture(page: Page, name: str) -> None:
     PICTURES.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=PICTURES / f"{name}.png")
@@ -104,7 +119,7 @@ def test_a_scientist_works_in_a_desktop_and_the_file_is_theirs_on_the_host(
     until(lambda: desktop_width(realm, session_id) == 1300)
     picture(page, "desktop-resized")
 
-    address = f"{portal.url}/user/{portal.dora}/containers/{session_id}/"
+    address = f"{portal.home(session_id)}/user/{portal.dora}/containers/{session_id}/"
     assert page.request.get(address).status == 200
     page.get_by_role("button", name="Stop").first.click()
     page.locator("dialog[open]").get_by_role("button", name="Stop").click()
@@ -151,10 +166,10 @@ def test_the_portals_handle_covers_nothing_of_the_desktops_bar(
     page.locator("#hide-bar").click()
     for width in (1280, 360):
         page.set_viewport_size({"width": width, "height": 700})
-        assert page.evaluate(COVERED, "#tab") == []
+        assert covered(page, "#tab") == []
         frame.locator("#tab").click()
         expect(frame.locator("#full-screen")).to_be_hidden()
-        assert page.evaluate(COVERED, "#buttons button") == []
+        assert covered(page, "#buttons button") == []
         frame.locator("#show-keys").click()
         expect(frame.locator("#keys")).to_be_visible()
         picture(page, f"desktop-bar-{width}")

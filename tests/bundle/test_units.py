@@ -1,5 +1,6 @@
 """The units as systemd reads them, and as a person does: every key has its reason."""
 
+import itertools
 import os
 import re
 import subprocess
@@ -16,6 +17,11 @@ NAMES = {
     "remoteapp.target",
     "remoteapp.socket",
     "remoteapp.service",
+    "remoteapp-engine.socket",
+    "remoteapp-engine.service",
+    "remoteapp-forwarder.socket",
+    "remoteapp-forwarder-control.socket",
+    "remoteapp-forwarder.service",
     "remoteapp-routes.path",
     "remoteapp-routes.service",
     "remoteapp-backup.timer",
@@ -23,7 +29,11 @@ NAMES = {
     "remoteapp-certificate.timer",
     "remoteapp-certificate.service",
     "remoteapp-firewall.service",
+    "remoteapp-pam.socket",
+    "remoteapp-pam.service",
 }
+# Started by its socket, and at no other time.
+ON_DEMAND = {"remoteapp-pam.service"}
 AS_ROOT = {"remoteapp-routes.service", "remoteapp-backup.service", "remoteapp-certificate.service"}
 SERVICES = sorted(name for name in NAMES if name.endswith(".service"))
 # Of a bound of 10 for a service that is not shut in at all.
@@ -33,6 +43,9 @@ MOST_EXPOSED = {
     "remoteapp-backup.service": 3.0,
     "remoteapp-certificate.service": 3.0,
     "remoteapp-firewall.service": 1.8,
+    "remoteapp-engine.service": 1.8,
+    "remoteapp-forwarder.service": 1.0,
+    "remoteapp-pam.service": 0.4,
 }
 # One reason may speak for a few keys that say the same.
 KEYS_PER_REASON = 7
@@ -116,18 +129,20 @@ def test_only_the_one_shots_run_as_root() -> None:
 @pytest.mark.parametrize("name", sorted(NAMES - {"remoteapp.target", "remoteapp-firewall.service"}))
 def test_the_target_starts_and_stops_all_but_the_one_shots(name: str) -> None:
     is_one_shot = values(name, "Type") == ["oneshot"]
-    member = [] if is_one_shot else ["remoteapp.target"]
-    assert (values(name, "PartOf"), values(name, "WantedBy")) == (member, member)
+    stopped = [] if is_one_shot else ["remoteapp.target"]
+    started = [] if name in ON_DEMAND else stopped
+    assert (values(name, "PartOf"), values(name, "WantedBy")) == (stopped, started)
 
 
-@pytest.mark.parametrize("name", sorted(AS_ROOT | {"remoteapp.service"}))
+@pytest.mark.parametrize("name", sorted(AS_ROOT | ON_DEMAND | {"remoteapp.service"}))
 def test_the_commands_that_the_units_start_exist(name: str) -> None:
     (command,) = values(name, "ExecStart")
     program, *words = command.split()
     assert program == "/opt/remoteapp/current/bin/control-plane"
     context = main.make_context("control-plane", ["--help"], resilient_parsing=True)
     found = main
-    for word in (one for one in words if not one.startswith("$")):
+    verbs = itertools.takewhile(lambda one: one[0] not in "$-", words)
+    for word in verbs:
         found = found.get_command(context, word)  # type: ignore[assignment]
         assert found is not None
 
@@ -141,3 +156,24 @@ def test_no_other_directory_of_the_services_own_holds_the_socket() -> None:
         for directory in value.split()
     }
     assert str(Path(socket).parent) not in own
+
+
+def test_each_service_is_in_the_groups_that_it_needs_and_in_no_other() -> None:
+    groups = {name: values(name, "SupplementaryGroups") for name in SERVICES}
+    assert {name: found for name, found in groups.items() if found} == {
+        "remoteapp-engine.service": ["docker"],
+        "remoteapp-pam.service": ["shadow"],
+    }
+
+
+def test_a_socket_is_for_those_alone_whom_it_is_for() -> None:
+    sockets = sorted(name for name in NAMES if name.endswith(".socket"))
+    keys_of = ("SocketUser", "SocketGroup", "SocketMode")
+    found = {name: " ".join(values(name, key)[0] for key in keys_of) for name in sockets}
+    assert found == {
+        "remoteapp-engine.socket": "remoteapp root 0600",
+        "remoteapp-forwarder-control.socket": "remoteapp root 0600",
+        "remoteapp-forwarder.socket": "remoteapp-forwarder www-data 0660",
+        "remoteapp-pam.socket": "remoteapp root 0600",
+        "remoteapp.socket": "remoteapp www-data 0660",
+    }

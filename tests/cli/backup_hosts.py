@@ -2,6 +2,9 @@
 
 import os
 import secrets
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -113,6 +116,7 @@ def host(directory: Path, realm: str = "lab") -> PortalHost:
     _write(made.configuration / "settings.toml", SETTINGS.format(realm=realm), 0o640)
     _write(made.configuration / "secret", secrets.token_hex(32), 0o600)
     _write(made.configuration / "host.env", f"FOR={directory.name}\n", 0o644)
+    _write(made.configuration / "engine.toml", f'realm = "{realm}"\n', 0o640)
     _write(made.configuration / "tls" / "server.pem", f"of {directory.name}", 0o644)
     _write(made.configuration / "tls" / "server.key", secrets.token_hex(32), 0o600)
     made.remoteappdb("init")
@@ -122,3 +126,17 @@ def host(directory: Path, realm: str = "lab") -> PortalHost:
 def _write(path: Path, text: str, mode: int) -> None:
     path.write_text(text)
     os.chmod(path, mode)  # noqa: PTH101
+
+
+SERVICE = 61235  # an uid without an account
+
+
+@contextmanager
+def served() -> Iterator[PortalHost]:
+    """Make a host whose state belongs to the account of its service."""
+    with tempfile.TemporaryDirectory(prefix="backup-served-") as place:
+        Path(place).chmod(0o755)
+        made = host(Path(place) / "here")
+        for one in (made.state, *made.state.rglob("*")):
+            os.chown(one, SERVICE, SERVICE)
+        yield made

@@ -12,7 +12,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from cli.backup_hosts import PortalHost, host
+from cli.backup_hosts import SERVICE, PortalHost, host, served
 
 from control_plane import __version__
 from control_plane.adapters import migrations
@@ -21,6 +21,7 @@ MEMBERS = [
     "files/settings.toml.gz",
     "files/secret.gz",
     "files/host.env.gz",
+    "files/engine.toml.gz",
     "files/tls/server.key.gz",
     "files/tls/server.pem.gz",
     "databases/accounting-records.db.gz",
@@ -191,3 +192,47 @@ def test_without_its_secret_there_is_no_backup(here: PortalHost) -> None:
     (here.configuration / "secret").unlink()
     assert here.refused(1, "backup", "--no-homes").startswith("There is no secret to back up.")
     assert os.listdir(here.backups) == []  # noqa: PTH208
+
+
+def test_archives_are_roots_in_a_directory_that_the_service_may_only_add_to() -> None:
+    with served() as here:
+        os.mkdir(here.backups, 0o700)  # noqa: PTH102 - as the service makes it for its own copies
+        os.chown(here.backups, SERVICE, SERVICE)
+        paths = [here.backup(), here.backup("--keep", "1")]
+        found = here.backups.stat()
+        assert (found.st_uid, found.st_gid, found.st_mode & 0o7777) == (0, SERVICE, 0o1770)
+        assert [one for one in paths if one.exists()] == [paths[1]]
+        assert (paths[1].stat().st_uid, paths[1].stat().st_mode & 0o777) == (0, 0o600)
+        assert {one.stat().st_uid for one in here.state.glob("remoteapp.db*")} == {SERVICE}
+
+
+def test_what_the_service_put_in_the_way_is_neither_followed_nor_removed(tmp_path: Path) -> None:
+    with served() as here:
+        here.backup()
+        victim = tmp_path / "victim"
+        victim.mkdir()
+        (victim / "file").touch()
+        planted = here.backups / ".remoteapp-backup-planted"
+        planted.symlink_to(victim)
+        os.chown(planted, SERVICE, SERVICE, follow_symlinks=False)
+        here.backup()
+        assert (planted.is_symlink(), (victim / "file").exists()) == (True, True)
+
+
+def test_a_database_that_is_a_link_to_one_of_roots_is_not_read(here: PortalHost) -> None:
+    with served() as other:
+        other.database.unlink()
+        other.database.symlink_to(here.database)
+        here.database.chmod(0o600)
+        assert "The backup could not be made in" in other.refused(1, "backup", "--no-homes")
+
+
+def test_a_directory_that_others_may_change_takes_no_archive(here: PortalHost) -> None:
+    for uid, mode in ((SERVICE, 0o700), (0, 0o770)):
+        place = here.directory / f"{uid}"
+        place.mkdir()
+        place.chmod(mode)
+        os.chown(place, uid, 0)
+        said = here.refused(1, "backup", "--no-homes", "--directory", str(place))
+        assert said.startswith(f"Others may replace what lies in {place}")
+        assert list(place.iterdir()) == []

@@ -3,7 +3,9 @@
 import json
 import os
 import pwd
+import shutil
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -30,6 +32,14 @@ def keeper() -> Iterator[pwd.struct_passwd]:
     yield pwd.getpwnam("remoteapp")
     if not known:
         subprocess.run(["userdel", "remoteapp"], check=True)
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """A directory that every account may enter, as those are that hold the state of a portal."""
+    with tempfile.TemporaryDirectory(prefix="remoteappdb-") as made:
+        Path(made).chmod(0o755)
+        yield Path(made)
 
 
 def until(condition: Callable[[], bool]) -> None:
@@ -124,17 +134,17 @@ def test_every_verb_explains_itself() -> None:
         assert "Usage:" in result.stdout
 
 
-def test_root_gives_the_file_to_the_service(tmp_path: Path, keeper: pwd.struct_passwd) -> None:
-    path = tmp_path / "new" / "remoteapp.db"
+def test_root_gives_the_file_to_the_service(place: Path, keeper: pwd.struct_passwd) -> None:
+    path = place / "new" / "remoteapp.db"
     assert CliRunner().invoke(cli, [str(path), "init"]).exit_code == 0
     assert {one.stat().st_uid for one in (path, path.parent)} == {keeper.pw_uid}
     assert sorted(one.name for one in path.parent.iterdir()) == ["remoteapp.db"]
 
 
 def test_root_leaves_nothing_of_root_beside_a_database(
-    tmp_path: Path, keeper: pwd.struct_passwd
+    place: Path, keeper: pwd.struct_passwd
 ) -> None:
-    path = tmp_path / "state" / "remoteapp.db"
+    path = place / "state" / "remoteapp.db"
     for words in (["init"], ["user", "create", "alice"]):
         assert CliRunner().invoke(cli, [str(path), *words]).exit_code == 0
     waiting = subprocess.Popen(
@@ -150,17 +160,24 @@ def test_root_leaves_nothing_of_root_beside_a_database(
     assert owners == dict.fromkeys(names, keeper.pw_uid)
 
 
-@pytest.mark.parametrize("ending", ["-wal", "-shm"])
+@pytest.mark.parametrize("ending", ["", "-wal", "-shm"])
 def test_root_follows_no_link_that_the_service_planted(
-    tmp_path: Path, keeper: pwd.struct_passwd, ending: str
+    place: Path, keeper: pwd.struct_passwd, ending: str
 ) -> None:
-    path, victim = tmp_path / "state" / "remoteapp.db", tmp_path / "victim"
+    path, victim = place / "state" / "remoteapp.db", place / "victim"
     assert CliRunner().invoke(cli, [str(path), "init"]).exit_code == 0
-    victim.touch()
+    if ending:
+        victim.touch()
+    else:  # a database of root's
+        shutil.copy(path, victim)
+    victim.chmod(0o600)
+    content = victim.read_bytes()
+    path.with_name(path.name + ending).unlink(missing_ok=True)
     path.with_name(path.name + ending).symlink_to(victim)
     assert CliRunner().invoke(cli, [str(path), "user", "create", "alice"]).exit_code == 4
-    assert (victim.stat().st_uid, victim.stat().st_size) == (0, 0)
-    assert path.stat().st_uid == keeper.pw_uid
+    assert (victim.stat().st_uid, victim.read_bytes()) == (0, content)
+    assert sorted(one.name for one in place.iterdir()) == ["state", "victim"]
+    assert path.parent.stat().st_uid == keeper.pw_uid
 
 
 def test_lists_are_json_for_programs(cast: Site) -> None:

@@ -31,7 +31,7 @@ def test_an_application_keeps_what_it_was_made_with(site: Site) -> None:
         *("app", "create", "me/lab:1", "--no-verify", "--display-name", "Lab"),
         *("--description", "Notebooks", "--category", "Python", "--port", "9000"),
         *("--command", "lab --base '{base_path} x'", "--env", "A=b=c", "--env", "EMPTY="),
-        *("--ready-path", "{base_path}/api", "--strip-path", "--run-as", "root"),
+        *("--ready-path", "{base_path}/api", "--strip-path", "--run-as", "user"),
     )
     assert made.exit_code == 0
     assert made.stderr.startswith("strip_path: links of its pages that begin with a slash")
@@ -42,7 +42,7 @@ def test_an_application_keeps_what_it_was_made_with(site: Site) -> None:
     assert found.command == ("lab", "--base", "{base_path} x")
     assert found.environment == {"A": "b=c", "EMPTY": ""}
     assert found.ready_path == "{base_path}/api"
-    assert (found.strip_path, found.run_as) == (True, "root")
+    assert (found.strip_path, found.run_as) == (True, "user")
     assert site.acts() == [("application-create", "me/lab:1")]
 
 
@@ -55,6 +55,10 @@ def test_an_application_keeps_what_it_was_made_with(site: Site) -> None:
         (["img", "--env", "1A=b"], "environment: 1A is not a name of a variable"),
         (["img", "--display-name", "x" * 256], "display_name: must be text of at most 255"),
         (["img", "--ready-path", "a b"], "ready_path: must be a path"),
+        (
+            ["img", "--run-as", "root", "--command", "serve"],
+            "command: cannot be given to what starts as root",
+        ),
     ],
 )
 def test_a_bad_field_of_an_application_is_named(site: Site, words: list[str], problem: str) -> None:

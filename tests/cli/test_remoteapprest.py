@@ -449,8 +449,8 @@ def test_a_log_cannot_command_the_terminal(alices: Desk) -> None:
 def test_waiting_ends_with_the_address(alices: Desk) -> None:
     result = alices.run("app", "start", grant_of(alices.plane, "alice"), "--wait")
     (session,) = alices.plane.access.sessions.values()
-    path = f"/user/alice/containers/{session.id}/"
-    assert (result.exit_code, result.stdout) == (0, f"{alices.plane.site.public_url}{path}\n")
+    url = alices.plane.site.origins.session_address(session)
+    assert (result.exit_code, result.stdout) == (0, f"{url}\n")
     assert result.stderr.splitlines()[0] == f"Session {session.id}"
 
 
@@ -499,7 +499,7 @@ def test_a_broken_stream_is_taken_up_where_it_broke(
         application.ready = True
         status, out, err = waiting.end()
     assert (status, err) == (0, "")
-    assert out.startswith(f"{desk.plane.site.public_url}/user/alice/containers/")
+    assert out.startswith(f"{desk.plane.site.origins.of('')}/user/alice/containers/")
 
 
 def test_waiting_ends_where_there_is_no_event_stream(

@@ -1,5 +1,6 @@
 """`control-plane restore`: the portal as it was, or this one untouched."""
 
+import os
 import sqlite3
 import subprocess
 import tarfile
@@ -8,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from cli.backup_hosts import PortalHost, host
+from cli.backup_hosts import SERVICE, PortalHost, host, served
 
 from control_plane.adapters.backup_archive import ArchiveWriter
 from control_plane.adapters.backup_manifest import Manifest
@@ -36,7 +37,8 @@ def test_another_host_becomes_the_portal_that_was_backed_up(
 ) -> None:
     path = here.backup()
     printed = there.done("restore", "--no-homes", str(path))
-    files = ["settings.toml", "secret", "host.env", "tls/server.key", "tls/server.pem"]
+    rules = ["host.env", "engine.toml"]
+    files = ["settings.toml", "secret", *rules, "tls/server.key", "tls/server.pem"]
     assert printed == [
         *(f"Restored {there.configuration / one}" for one in files),
         f"Restored {there.database}",
@@ -238,7 +240,7 @@ def test_a_restore_that_was_killed_is_mended_by_the_same_again(
 ) -> None:
     there.remoteappdb("user", "create", "bob")
     path = here.backup()
-    kept = there.state / ".restoring"
+    kept = there.state.with_name(".state.restoring")
     kept.mkdir(mode=0o700)  # as far as a killed one may have come: users replaced, the rest not
     saved = kept / str(there.database).replace("/", "_")
     there.database.rename(saved)
@@ -262,3 +264,18 @@ def test_a_portal_that_is_not_installed_is_said_to_lack(here: PortalHost, tmp_pa
     settings.write_bytes((here.configuration / "settings.toml").read_bytes())
     said = bare.refused(1, "restore", "--no-homes", str(path))
     assert said == f"The state directory {bare.state} lacks. Install the portal first: site.yml."
+
+
+def test_an_archive_of_the_services_is_refused_and_one_of_roots_makes_what_is_the_services(
+    here: PortalHost,
+) -> None:
+    path = here.backup()
+    with served() as other:
+        path.chmod(0o644)
+        os.chown(path, SERVICE, SERVICE)
+        said = other.refused(1, "restore", "--no-homes", "--force", str(path))
+        assert said.startswith("The archive belongs to the service's account")
+        os.chown(path, 0, 0)
+        other.done("restore", "--no-homes", "--force", str(path))
+        assert other.users() == ["alice"]
+        assert {one.stat().st_uid for one in other.state.glob("*")} == {SERVICE}

@@ -154,14 +154,25 @@ class Host:
         self, name: str = "site.yml", *words: str, check: bool = True, **variables: Any
     ) -> Play:
         """Run a playbook of ours as an operator does: ansible-playbook on this machine, by ssh."""
+        return self.play(CLONE, name, *words, check=check, variables=variables)
+
+    def play(
+        self,
+        sources: Path,
+        name: str,
+        *words: str,
+        check: bool = True,
+        variables: Mapping[str, Any] | None = None,
+    ) -> Play:
+        """Run a playbook of these sources."""
         begun = time.monotonic()
-        given = json.dumps({"remoteapp_public_url": self.url, **variables})
+        given = json.dumps({"remoteapp_public_url": self.url, **(variables or {})})
         done = subprocess.run(
             [
                 *(command("ansible-playbook"), "-i", str(self.inventory), f"ansible/{name}"),
                 *("--extra-vars", given, *words),
             ],
-            cwd=CLONE,
+            cwd=sources,
             env=_environment(self.directory),
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -193,13 +204,22 @@ class Host:
 
     def client(self, **headers: str) -> httpx.Client:
         """Return a client that finds the host by its name, and trusts its authority alone."""
-        return httpx.Client(
-            base_url=self.url,
-            transport=_ByAddress(self.address, ssl.create_default_context(cafile=self.authority)),
-            headers=headers,
-            trust_env=False,
-            timeout=60,
-        )
+        return self.clients()(**headers)
+
+    def clients(self) -> Callable[..., httpx.Client]:
+        """Return what makes such clients of an address and an authority that are asked for once."""
+        address, trust = self.address, ssl.create_default_context(cafile=self.authority)
+
+        def client(**headers: str) -> httpx.Client:
+            return httpx.Client(
+                base_url=self.url,
+                transport=_ByAddress(address, trust),
+                headers=headers,
+                trust_env=False,
+                timeout=60,
+            )
+
+        return client
 
 
 class _ByAddress(LikeABrowser):

@@ -12,6 +12,7 @@ from deploy.hosts import until
 from deploy.people import Site
 
 STREAM = {"Accept": "text/event-stream"}
+PAUSE = 0.1  # else these clients leave no processor to what they ask
 
 
 @dataclass
@@ -55,6 +56,7 @@ class Load:
                     act(api)
                 except httpx.HTTPError as error:
                     self.wrong.append(f"{time.strftime('%T')} {act.__name__}: {error!r}")
+                self.over.wait(PAUSE)
 
     def _note(self, kind: str, answer: httpx.Response) -> None:
         self.done[kind] += 1

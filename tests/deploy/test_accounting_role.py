@@ -9,6 +9,9 @@ from deploy.hosts import Play
 from deploy.people import Site
 from ruamel.yaml import YAML
 
+# The verbs that it uses are tried without a host, too; its plays take minutes.
+pytestmark = [pytest.mark.variant, pytest.mark.timeout(1200)]
+
 CONFIG = "/etc/remoteapp"
 FILES = f"{CONFIG}/accounting.yml {CONFIG}/accounting.csv {CONFIG}/accounting-password"
 LICENCE, WORDS, DATABASE = "KEY-1234-5678", "the-first-word-of-ines", "the-word-of-the-database"

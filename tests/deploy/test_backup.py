@@ -129,6 +129,7 @@ def test_another_host_becomes_the_portal_with_everything_people_had(
     assert site.host.out("find /var/tmp -name 'remoteapp-restore-*'") == ""
 
 
+@pytest.mark.variant
 def test_a_portal_with_users_is_replaced_by_force_alone(backup: Backup, restored: Site) -> None:
     site, archive = restored, str(backup.path)
     session = site.start("alice")

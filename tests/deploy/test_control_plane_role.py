@@ -17,6 +17,8 @@ from control_plane.trial.places import CLONE
 
 UNITS = (
     *("remoteapp.socket", "remoteapp.service", "remoteapp-routes.path", "remoteapp-firewall"),
+    *("remoteapp-engine.socket", "remoteapp-engine.service", "remoteapp-pam.socket"),
+    *("remoteapp-forwarder.socket", "remoteapp-forwarder.service"),
     *("nginx", "docker"),
 )
 SETTINGS = "/etc/remoteapp/settings.toml"
@@ -70,10 +72,11 @@ def release_of(host: Host, sources: Path) -> str:
 
 
 def test_secrets_are_roots_and_what_others_run_is_nobody_elses_to_write(host: Host) -> None:
-    files = f"secret settings.toml host.env {PASSWORD}"
+    files = f"secret settings.toml engine.toml host.env {PASSWORD}"
     assert host.out(f"cd /etc/remoteapp && stat -c '%a %U %G %n' {files}").splitlines() == [
         "600 root root secret",
         "640 root remoteapp settings.toml",
+        "640 root remoteapp-engine engine.toml",
         "644 root root host.env",
         f"600 root root {PASSWORD}",
     ]
@@ -100,6 +103,28 @@ def test_changed_settings_arrive_as_given_and_restart_the_service_and_nothing_el
         "engine": {"session_range": "10.213.0.0/20"},
     }
     assert (written, settings_of(host)) == (bare | given, bare)
+
+
+def test_each_account_is_in_the_groups_that_its_part_needs_and_in_no_other(host: Host) -> None:
+    host.run("usermod --append --groups docker,shadow remoteapp")  # as an earlier release had it
+    before = started(host)
+    role(host)
+    accounts = ("remoteapp", "remoteapp-engine", "remoteapp-forwarder", "remoteapp-pam")
+    groups = {name: host.out(f"id --groups --name {name}").split()[1:] for name in accounts}
+    assert groups == dict(zip(accounts, ([], ["docker"], [], ["shadow"]), strict=True))
+    assert restarted(host, before) == set()
+
+
+def test_changed_rules_of_the_engines_door_restart_it_and_nothing_else(host: Host) -> None:
+    before, rules = started(host), host.out("cat /etc/remoteapp/engine.toml")
+    role(host, remoteapp_engine_rules={"images": ["remoteapp/*"], "limits": {"memory": "8g"}})
+    assert restarted(host, before) == {"remoteapp-engine.service"}
+    written = tomllib.loads(host.out("cat /etc/remoteapp/engine.toml"))
+    assert written == tomllib.loads(rules) | {"images": ["remoteapp/*"], "limits": {"memory": "8g"}}
+    play = role(host, check=False, remoteapp_engine_rules={"images": "all"})
+    assert (play.status, "images = 'all'" in play.output) == (2, True)
+    role(host)
+    assert host.out("cat /etc/remoteapp/engine.toml") == rules
 
 
 @pytest.mark.parametrize(
@@ -163,7 +188,8 @@ def test_another_release_replaces_what_a_run_left_half_made_and_keeps_the_one_be
         *("bin", "complete", "include", "lib", "lib64", "pyvenv.cfg", "systemd"),
     ]
     assert host.run(f"test -e /opt/remoteapp/{name}/bin/half", check=False).returncode == 1
-    assert restarted(host, before) == {"remoteapp.service"}
+    behind = {"remoteapp-engine.service", "remoteapp-forwarder.service"}
+    assert restarted(host, before) == {"remoteapp.service", *behind}
     role(host, remoteapp_keep_releases=1)
     assert host.out("readlink /opt/remoteapp/current") == old
     assert host.out("ls -d /opt/remoteapp/*/").split() == [f"{old}/", "/opt/remoteapp/current/"]

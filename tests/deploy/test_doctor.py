@@ -64,11 +64,47 @@ def test_a_service_that_is_down_is_told_of_with_its_last_words(bookworm: Site) -
 
 
 def test_permission_denied_on_the_socket_names_the_group(bookworm: Site) -> None:
-    leave = "gpasswd --delete remoteapp docker"
-    with broken(bookworm, leave, "usermod --append --groups docker remoteapp"):
+    join, leave = "usermod --append --groups docker {}", "gpasswd --delete {} docker"
+    door, service = "remoteapp-engine", "remoteapp"
+    with broken(bookworm, leave.format(door), join.format(door)):
         ((told, todo),) = failures(bookworm, "engine")
-    assert told.endswith("remoteapp is not in group docker.")
-    assert todo == ("usermod --append --groups docker remoteapp; systemctl restart remoteapp")
+    assert told.endswith("remoteapp-engine is not in group docker.")
+    assert todo == f"{join.format(door)}; systemctl restart {door}"
+    with broken(bookworm, join.format(service), leave.format(service)):
+        ((told, todo),) = failures(bookworm, "engine")
+    assert told == "remoteapp is in group docker: who takes the control plane over is root."
+    assert todo == f"{leave.format(service)}; systemctl restart {service}"
+
+
+def test_rules_of_the_engines_door_that_are_not_the_settings_are_told_of(bookworm: Site) -> None:
+    rules = "/etc/remoteapp/engine.toml"
+    change = f"cp -a {rules} /root/; sed -i 's/^realm.*/realm = \"other\"/' {rules}"
+    with broken(bookworm, change, f"mv /root/engine.toml {rules}"):
+        ((told, _),) = failures(bookworm, "door")
+    assert told == f"realm is other in {rules} and remoteapp in /etc/remoteapp/settings.toml."
+
+
+def test_a_door_and_a_forwarder_that_are_shut_are_told_of(bookworm: Site) -> None:
+    units = " ".join(f"remoteapp-{one}" for one in ("engine", "forwarder", "forwarder-control"))
+    shut, opened = (
+        f"systemctl {verb} {' '.join(f'{one}.socket' for one in units.split())}"
+        for verb in ("stop", "start")
+    )
+    with broken(bookworm, shut, f"{opened} && systemctl start remoteapp-forwarder.service"):
+        found = doctor(bookworm, "--only door --only forwarder --only ports")
+    assert [found[name][0]["status"] for name in ("door", "forwarder")] == ["failed"] * 2
+    missing = [one["found"] for one in found["ports"]]
+    assert [one.split()[2] for one in missing] == [
+        f"/run/remoteapp/{one}.sock" for one in ("engine", "forwarder", "forwarder-control")
+    ]
+
+
+def test_an_origin_of_applications_that_nobody_serves_is_told_of(bookworm: Site) -> None:
+    settings = "/etc/remoteapp/settings.toml"
+    change = f"cp -a {settings} /root/; sed -i '1i apps_port = 8555' {settings}"
+    with broken(bookworm, change, f"mv /root/settings.toml {settings}"):
+        ((told, _),) = failures(bookworm, "applications")
+    assert told == "Nobody ends TLS on port 8555 of this machine."
 
 
 def test_an_engine_that_hangs_times_out_and_the_rest_is_still_looked_at(bookworm: Site) -> None:

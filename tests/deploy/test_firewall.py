@@ -68,11 +68,15 @@ def test_of_the_users_of_a_host_the_portal_alone_reaches_a_session(
     either: Site, session: str
 ) -> None:
     target = f"{address_of(either.host, session)} 8888"
-    users = ("root", "www-data", "remoteapp", "ops", "nobody")
+    accounts = ("remoteapp", "remoteapp-forwarder", "remoteapp-engine", "remoteapp-pam")
+    users = ("root", "www-data", *accounts, "ops", "nobody")
     assert {user: from_user(either.host, user, target) for user in users} == {
         "root": REACHED,
         "www-data": REACHED,
         "remoteapp": REACHED,
+        "remoteapp-forwarder": REACHED,
+        "remoteapp-engine": SHUT,
+        "remoteapp-pam": SHUT,
         "ops": SHUT,
         "nobody": SHUT,
     }
@@ -204,6 +208,7 @@ def test_a_run_puts_back_what_somebody_flushed(host: Host) -> None:
     assert provision(host, "--check", "--diff").changed == 0
 
 
+@pytest.mark.variant
 def test_a_variable_takes_the_firewall_away(host: Host) -> None:
     try:
         assert provision(host, remoteapp_firewall=False).changed > 0

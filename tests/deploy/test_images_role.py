@@ -38,6 +38,7 @@ def host(bookworm: Site) -> Iterator[Host]:
 
 
 @pytest.mark.parametrize("on_host", [False, True])
+@pytest.mark.variant
 def test_an_archive_is_loaded_once(host: Host, tmp_path: Path, *, on_host: bool) -> None:
     archive = tmp_path / "given.tar"
     with made_image(NAME) as made:

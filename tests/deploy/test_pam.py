@@ -18,7 +18,7 @@ def dora(bookworm: Site) -> Iterator[Site]:
     """A portal whose host has a user dora, of a group of the host, with one grant."""
     host = bookworm.host
     host.run("groupadd --gid 4321 painters")
-    host.run("useradd --create-home --groups painters,docker --shell /bin/bash dora")
+    host.run("useradd --create-home --groups painters --shell /bin/bash dora")
     host.run("chpasswd", given=f"dora:{PASSWORD}\n")
     bookworm.remoteappdb("user create dora --kind system")
     bookworm.grants["dora", HELLO] = bookworm.remoteappdb(f"app grant {HELLO} dora --allow-home")
@@ -38,7 +38,7 @@ def attempt(site: Site, password: str = PASSWORD) -> tuple[httpx.Response, float
 
 def reasons(site: Site) -> list[str]:
     """Return why PAM refused dora so far."""
-    journal = site.host.out("journalctl -u remoteapp.service --output=cat")
+    journal = site.host.out("journalctl -u remoteapp-pam.service --output=cat")
     return re.findall(r"pam refused name=dora why=(.*)", journal)
 
 
@@ -53,7 +53,6 @@ def test_a_system_user_works_in_the_own_home_as_oneself(dora: Site) -> None:
     inside = host.out("cat /home/dora/me")
     uid, gid = host.out("id -u dora"), host.out("id -g dora")
     assert re.match(rf"uid={uid}\S* gid={gid}\S* ", inside)
-    # Whose group docker is, is root on the host: it is the one that is not passed on.
     assert set(re.findall(r"(\d+)", inside.split("groups=")[1])) == {gid, "4321"}
     assert host.out("stat --format=%U:%G /home/dora/note") == "dora:dora"
     dora.stop("dora", session["id"])

@@ -1,6 +1,7 @@
 """What stops the provisioning of a host before anything is changed on it, and how it says so."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from deploy import hosts
 from deploy.hosts import Host, Play
 
 LISTING = "dpkg -l; ls -laR /etc /opt /usr/local /root /var/lib/remoteapp 2>&1; getent passwd"
-SERVER = "systemd-run --unit=stranger --quiet python3 -m http.server 80"
+SERVER = "systemd-run --unit=stranger-{0} --quiet python3 -m http.server {0}"
 
 
 @pytest.fixture(scope="module")
@@ -23,6 +24,10 @@ def refused(host: Host, **variables: Any) -> str:
     assert play.status == 2, play.output
     assert play.changed == 0
     return " ".join(play.output.replace("\\n", " ").split())
+
+
+def listens(host: Host, port: int) -> bool:
+    return bool(host.run(f"ss -Hltn sport = :{port}", check=False).stdout)
 
 
 def looked(host: Host, **variables: Any) -> Play:
@@ -62,6 +67,21 @@ def test_a_host_that_is_fit_is_only_warned_about(bare: Host) -> None:
             "remoteapp_session_range = 10.213.0.0/24: it must be a private range",
         ),
         (
+            {"remoteapp_settings": {"apps_port": 443}},
+            "apps_port = 443 in remoteapp_settings: it must be a port that nothing else has",
+        ),
+        (
+            {"remoteapp_settings": {"apps_domain": "portal.example.test"}},
+            "is below it, so every application could set cookies for the portal.",
+        ),
+        (
+            {
+                "remoteapp_settings": {"apps_domain": "apps.example.org"},
+                "remoteapp_certificate": "acme",
+            },
+            "needs a certificate for *.apps.example.org, which authorities issue by DNS alone",
+        ),
+        (
             {"remoteapp_least_memory_megabytes": 10**9},
             "MB; at least 1000000000 MB are needed.",
         ),
@@ -83,16 +103,19 @@ def test_a_secret_among_the_settings_is_refused_by_the_name_of_its_key(bare: Hos
 
 def test_all_that_is_in_the_way_on_the_host_is_said_at_once(bare: Host) -> None:
     bare.run("mkdir -p /var/lib/remoteapp && mount -t tmpfs -o size=100m none /var/lib/remoteapp")
-    bare.run(f"{SERVER} && ip address add 10.213.3.1/24 dev eth0")
-    hosts.until(lambda: bare.run("ss -Hltn sport = :80", check=False).stdout)
+    bare.run("ip address add 10.213.3.1/24 dev eth0")
+    for port in (80, 8444):
+        bare.run(SERVER.format(port))
+        hosts.until(partial(listens, bare, port))
     try:
         said = refused(bare, remoteapp_python="/opt/python3", remoteapp_least_disk_megabytes=200)
     finally:
-        bare.run("ip address del 10.213.3.1/24 dev eth0; systemctl stop stranger")
+        bare.run("ip address del 10.213.3.1/24 dev eth0; systemctl stop 'stranger-*'")
         bare.run("umount /var/lib/remoteapp && rmdir /var/lib/remoteapp")
     assert "remoteapp_python: /opt/python3 does not run on the host; at least 3.11." in said
     assert "Disk: 100 MB are free for /var/lib/remoteapp" in said
-    assert "Port 80: python3 listens on it; only nginx may." in said
+    for port in (80, 8444):
+        assert f"Port {port}: python3 listens on it; only nginx may." in said
     assert "remoteapp_session_range = 10.213.0.0/20: the host reaches 10.213.3.0/24" in said
     assert "remoteapp_session_range = 10.213.0.0/20: the host has 10.213.3.1." in said
 

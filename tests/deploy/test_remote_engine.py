@@ -21,6 +21,7 @@ from control_plane.domain.labels import RUN
 from control_plane.domain.routes import PUBLISHED
 from control_plane.errors import EngineUnavailableError
 from control_plane.trial import fit
+from control_plane.trial.account import ENGINE, beside
 
 HOME = "The engine is on another machine, where the homes of system users are not"
 
@@ -40,7 +41,9 @@ def live(engine: RemoteEngine) -> Iterator[RunningPortal]:
         files.chmod(0o755)
         section = engine.settings(files)
         with portals.service_account():
-            shutil.chown(section["tls_key"], fit.chosen()[0].uid)
+            # As the playbook leaves it: the engine's door alone reads it.
+            shutil.chown(section["tls_key"], group=beside(fit.chosen()[0], ENGINE).gid)
+            Path(section["tls_key"]).chmod(0o640)
             settings = {"engine": {"start_timeout": 60, **section}}
             with portals.running(settings=settings, session_range=engine.address) as found:
                 yield found

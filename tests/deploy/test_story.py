@@ -11,6 +11,9 @@ from playwright.sync_api import expect
 
 from control_plane.trial.places import CLONE
 
+# Whole playbooks, on a machine under load.
+pytestmark = pytest.mark.timeout(1200)
+
 PICTURES = CLONE / "var" / "pictures"
 
 

@@ -40,6 +40,7 @@ def test_a_check_names_what_would_go_and_nothing_goes(second: Spare) -> None:
         second.site.stop("zoe", session)
 
 
+@pytest.mark.variant
 def test_the_data_may_stay_and_a_new_portal_finds_it(second: Spare) -> None:
     site = second.site
     container = with_a_session_of_zoe(site)
@@ -73,6 +74,7 @@ def test_the_host_is_left_as_it_was_found(second: Spare) -> None:
     assert second.own.out("curl --silent http://localhost:8081/") == "the lab"
 
 
+@pytest.mark.variant
 def test_once_more_changes_nothing(second: Spare) -> None:
     for words in ((), ("--check",)):
         play = second.site.host.playbook("uninstall.yml", *words)

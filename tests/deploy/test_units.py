@@ -101,7 +101,13 @@ def test_20_restarts_of_the_control_plane_fail_nobodys_request(
     assert min(load.done[kind] for kind in ("GET", "POST", "application", "stream")) >= RESTARTS
 
 
-@pytest.mark.parametrize("unit", ["remoteapp.service", "nginx.service", "docker.service"])
+@pytest.mark.parametrize(
+    "unit",
+    [
+        *("remoteapp.service", "nginx.service", "docker.service"),
+        *("remoteapp-engine.service", "remoteapp-forwarder.service"),
+    ],
+)
 def test_what_is_killed_comes_back_and_the_session_with_it(
     site: Site, session: dict[str, Any], unit: str
 ) -> None:
@@ -127,8 +133,11 @@ def test_a_portal_that_is_stopped_leaves_what_runs(site: Site, session: dict[str
     running = site.host.out("docker ps --quiet")
     assert answers(site, session["url"]) == httpx.codes.OK
     site.host.run("systemctl stop remoteapp.target")
-    units = "remoteapp.service remoteapp.socket remoteapp-routes.path"
-    until(lambda: site.host.out(f"systemctl is-active {units} || true").split() == ["inactive"] * 3)
+    parts = ("", "-engine", "-pam", "-forwarder")
+    names = [f"remoteapp{part}.{kind}" for part in parts for kind in ("service", "socket")]
+    names += ["remoteapp-forwarder-control.socket", "remoteapp-routes.path"]
+    ask = f"systemctl is-active {' '.join(names)} || true"
+    until(lambda: site.host.out(ask).split() == ["inactive"] * len(names))
     assert site.host.out("docker ps --quiet") == running
     assert answers(site, session["url"]) == httpx.codes.OK
     with site.host.client(Accept="text/html") as guest:
@@ -152,9 +161,24 @@ def test_everything_is_ended_by_the_operators_word_while_the_portal_is_stopped(s
     assert site.host.out("control-plane sessions stop --all") == "Stopped: 0"
 
 
-def test_the_running_service_has_no_rights_of_roots(site: Site) -> None:
-    status = site.host.out(f"cat /proc/{pid(site, 'remoteapp.service')}/status")
-    found = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
-    assert (found["CapEff"].strip("0"), found["CapBnd"].strip("0")) == ("", "")
-    assert (found["NoNewPrivs"], found["Seccomp"]) == ("1", "2")
-    assert found["Uid"].split()[0] == site.host.out("id -u remoteapp")
+def test_the_running_services_have_no_rights_of_roots(site: Site) -> None:
+    groups = {"remoteapp": [], "remoteapp-engine": ["docker"], "remoteapp-forwarder": []}
+    for name, more in groups.items():
+        status = site.host.out(f"cat /proc/{pid(site, f'{name}.service')}/status")
+        found = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+        assert (found["CapEff"].strip("0"), found["CapBnd"].strip("0")) == ("", "")
+        assert (found["NoNewPrivs"], found["Seccomp"]) == ("1", "2")
+        assert found["Uid"].split()[0] == site.host.out(f"id -u {name}")
+        held = site.host.out(f"getent group {found['Groups']} | cut -d : -f 1").split()
+        assert set(held) == {name, *more}
+
+
+@pytest.mark.parametrize("name", ["engine", "pam", "forwarder-control"])
+def test_the_host_s_other_users_reach_no_socket_of_the_control_plane_s(
+    site: Site, name: str
+) -> None:
+    path = f"/run/remoteapp/{name}.sock"
+    line = f"import socket; socket.socket(socket.AF_UNIX).connect('{path}')"
+    for user in ("ops", "www-data", "remoteapp-forwarder", "remoteapp-pam"):
+        done = site.host.run(f'runuser -u {user} -- python3 -c "{line}"', check=False)
+        assert "PermissionError" in done.stderr, (user, done)

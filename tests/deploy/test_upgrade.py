@@ -5,24 +5,29 @@ import shutil
 import ssl
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from socket import create_connection
 from typing import Any, Self
 
 import httpx
 import pytest
-from deploy import earlier
-from deploy.conftest import installed
-from deploy.hosts import Host
-from deploy.people import TERMINAL, Site
+from deploy import earlier, hosts
+from deploy.hosts import Host, until
+from deploy.people import HELLO, TERMINAL, Site
 from websockets.sync.client import connect
 
 from control_plane.trial.places import CLONE
 
+# Whole playbooks, on a machine under load.
+pytestmark = pytest.mark.timeout(1200)
+
 # What an hour of running writes is no part of what an upgrade has to keep row by row.
 MOVING = {"attempts", "cursors", "accounting_migrations", "records_migrations"}
+# Of a session that runs on, what it uses is counted on.
+COUNTED = {"cpu_seconds", "memory_gib_seconds", "sampled_until", "cpu_counter"}
 Tables = dict[str, list[dict[str, Any]]]
 READ = """
 import json, sqlite3
@@ -35,10 +40,15 @@ print(json.dumps(rows))
 
 
 @pytest.fixture(scope="module")
-def site(host_images: None) -> Iterator[Site]:  # noqa: ARG001 - they have to be
-    roles = ("preflight", "docker", "nginx", "control_plane", "certificate")
-    with installed("upgraded", "bookworm", *roles) as one:
-        yield one
+def site(
+    host_images: None,  # noqa: ARG001 - they have to be
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Site]:
+    """A portal as the earlier release made it."""
+    with hosts.running("upgraded", "bookworm") as host:
+        earlier.provision(host, tmp_path_factory.mktemp("earlier"))
+        host.load(HELLO, TERMINAL)
+        yield Site(host)
 
 
 def rows(host: Host) -> Tables:
@@ -53,7 +63,8 @@ def assert_kept(
     for name, kept in before.items():
         known = set(after[name][0]) if after.get(name) else set()
         for row in kept:
-            same = {key: value for key, value in row.items() if key in known}
+            moving = COUNTED if name == "usage" and row["ended_at"] is None else set()
+            same = {key: value for key, value in row.items() if key in known - moving}
             assert any(same.items() <= one.items() for one in after[name]), (name, row)
 
 
@@ -64,8 +75,10 @@ class Visitors:
         self.failures: list[str] = []
         self.answers = 0
         self._over = threading.Event()
+        site.api("alice").close()  # the token
+        client = partial(site.host.clients(), Authorization=f"Bearer {site.tokens['alice']}")
         self._threads = [
-            threading.Thread(target=self._visit, args=(site, path))
+            threading.Thread(target=self._visit, args=(client, path))
             for path in ("/login", "/api/v1/sessions", session["url"])
         ]
 
@@ -79,11 +92,11 @@ class Visitors:
         for one in self._threads:
             one.join()
 
-    def _visit(self, site: Site, path: str) -> None:
+    def _visit(self, client: Callable[[], httpx.Client], path: str) -> None:
         while not self._over.is_set():
             # A connection each: one that is reused may be cut in the moment of a reload.
             try:
-                with site.api("alice") as api:
+                with client() as api:
                     answer = api.get(path)
             except httpx.TransportError as error:
                 self.failures.append(f"{path}: {error!r}")
@@ -95,14 +108,14 @@ class Visitors:
 
 
 @contextmanager
-def watched(site: Site, session: dict[str, Any]) -> Iterator[None]:
+def watched(site: Site, session: dict[str, Any], name: str = "alice") -> Iterator[None]:
     """Hold the desktop's WebSocket through nginx, as its page does; it goes on in the end."""
-    site.api("alice").close()  # the token
+    site.api(name).close()  # the token
     with connect(
         f"wss://{site.host.fqdn}{httpx.URL(session['url']).path}websockify",
         sock=create_connection((site.host.address, 443)),
         ssl=ssl.create_default_context(cafile=site.host.authority),
-        additional_headers={"Authorization": f"Bearer {site.tokens['alice']}"},
+        additional_headers={"Authorization": f"Bearer {site.tokens[name]}"},
         ping_interval=None,
         proxy=None,
     ) as socket:
@@ -124,9 +137,8 @@ def broken(directory: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def desktop(site: Site, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def desktop(site: Site) -> dict[str, Any]:
     """A desktop that the earlier release has started, with people whom it has made."""
-    earlier.release(site.host, tmp_path_factory.mktemp("earlier"))
     site.wait_until_ready()
     site.furnish()
     return site.start("alice", TERMINAL)
@@ -159,3 +171,37 @@ def test_an_upgrade_keeps_every_row_the_desktop_and_every_request(
     assert_kept(before, rows(site.host))
     site.stop("alice", desktop["id"])
     site.stop("bob", site.start("bob")["id"])
+
+
+def test_after_the_upgrade_the_service_is_in_no_group_and_nothing_is_amiss(site: Site) -> None:
+    accounts = ("remoteapp", "remoteapp-engine", "remoteapp-forwarder", "remoteapp-pam")
+    groups = {name: site.host.out(f"id -Gn {name}").split()[1:] for name in accounts}
+    assert groups == dict(zip(accounts, ([], ["docker"], [], ["shadow"]), strict=True))
+    checks = "units engine door forwarder ports pam applications readyz firewall"
+    words = " ".join(f"--only {one}" for one in checks.split())
+    found = json.loads(site.host.out(f"control-plane doctor --json {words}"))
+    assert [one["found"] for one in found if one["status"] == "failed"] == []
+
+
+def watching(api: httpx.Client, shares: str) -> list[str]:
+    """Return who watches by the one share that there is."""
+    (share,) = api.get(shares).json()["items"]
+    return [one["name"] for one in share["watching"]]
+
+
+def test_after_the_upgrade_a_desktop_is_shared(site: Site) -> None:
+    grant = site.remoteappdb(f"app grant {TERMINAL} alice --share view")
+    scopes = ["sessions:read", "sessions:write", "shares:write"]
+    with site.host.client() as client:
+        credentials = ("alice", site.password("alice"))
+        wanted = {"name": "shares", "scopes": scopes}
+        token = client.post("/api/v1/tokens", json=wanted, auth=credentials).json()["token"]
+    with site.host.client(Authorization=f"Bearer {token}") as api:
+        answer = api.post("/api/v1/sessions", json={"grant_id": grant})
+        session = site.wait_for(api, answer.json()["id"], "ready")
+        shares = f"/api/v1/sessions/{session['id']}/shares"
+        answer = api.post(shares, json={"user": "bob", "access": "view"})
+        assert answer.status_code == httpx.codes.CREATED, answer.text
+        with watched(site, session, "bob"):
+            until(lambda: watching(api, shares) == ["bob"])  # looked at a few times a second
+    site.stop("alice", session["id"])

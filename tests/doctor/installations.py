@@ -20,6 +20,8 @@ from control_plane.settings import Settings
 URL = "https://localhost:1"
 # One of Debian's own stands in for the service's: it is in no group but its own.
 ACCOUNT = "daemon"
+# And another one for those that the engine's door, the forwarder and PAM have.
+BEHIND = "bin"
 SECRET = "0123456789abcdef" * 2
 
 
@@ -34,10 +36,18 @@ class Place:
     def places(self) -> Places:
         return Places(
             account=ACCOUNT,
+            engine_account=BEHIND,
+            forwarder_account=BEHIND,
+            pam_account=BEHIND,
             settings=self.directory / "settings.toml",
             secret=self.directory / "secret",
             certificates=self.directory / "tls",
+            rules=self.directory / "engine.toml",
             socket=self.directory / "control-plane.sock",
+            engine_socket=self.directory / "engine.sock",
+            pam_socket=self.directory / "pam.sock",
+            forwarder_socket=self.directory / "forwarder.sock",
+            forwarder_control=self.directory / "forwarder-control.sock",
             nginx=self.directory / "nginx",
             pam=self.directory / "pam.d",
             shadow=self.directory / "shadow",

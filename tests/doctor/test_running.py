@@ -1,7 +1,9 @@
 """The engine, the images of what is granted, and the way to each session."""
 
+import io
 import json
 import os
+import secrets
 import socket
 import subprocess
 import sys
@@ -16,16 +18,31 @@ import docker
 import pytest
 from doctor.installations import Place
 
+from control_plane.adapters.engine_facts import filters_calls
 from control_plane.adapters.nginx_status import Status
 from control_plane.doctor.examining import examine
 from control_plane.doctor.findings import Finding
-from control_plane.doctor.running import of_status
+from control_plane.doctor.running import of_facts, of_status
+from control_plane.domain.engine_facts import Facts
 from control_plane.domain.entities import Policy, Session, State
 from control_plane.domain.labels import RUN
 
 HELLO = "remoteapp/hello:latest"
 ID, ADDRESS, PORT = "0" * 31 + "a", "10.213.0.9", 8888
 RECONCILE = "control-plane reconcile"
+
+
+FACTS = Facts(
+    version="26.1.5",
+    live_restore=True,
+    lacking=(),
+    root=Path("/"),
+    ahead=0.0,
+    networks=(),
+    subnets=(),
+    filters_calls=True,
+    bounds_disk=True,
+)
 
 
 @contextmanager
@@ -36,6 +53,18 @@ def silent() -> Iterator[Path]:
         listener.bind(str(path))
         listener.listen()
         yield path
+
+
+@contextmanager
+def made(dockerfile: str) -> Iterator[str]:
+    """Build an image while the block runs."""
+    name = f"remoteapp-test/made:{secrets.token_hex(4)}"
+    with closing(docker.from_env()) as api:
+        api.images.build(fileobj=io.BytesIO(dockerfile.encode()), tag=name, rm=True)
+        try:
+            yield name
+        finally:
+            api.images.remove(name)
 
 
 def engine_at(place: Place, path: Path) -> None:
@@ -50,6 +79,23 @@ def test_an_engine_that_answers_is_described(place: Place) -> None:
         "Permission denied on the socket /var/run/docker.sock: daemon is not in group docker."
     ]
     assert ours[0].todo == ("usermod --append --groups docker daemon; systemctl restart remoteapp")
+
+
+@pytest.mark.parametrize(
+    ("options", "filters"),
+    [
+        (["name=apparmor", "name=seccomp,profile=default"], True),
+        (["name=seccomp,profile=builtin", "name=cgroupns"], True),
+        (["name=seccomp,profile=/etc/docker/ours.json"], True),
+        (["name=seccomp,profile=unconfined"], False),
+        (["name=apparmor"], False),
+    ],
+)
+def test_an_engine_without_seccomp_is_told_of(options: list[str], *, filters: bool) -> None:
+    assert filters_calls(options) is filters
+    found = [one.found for one in of_facts(replace(FACTS, filters_calls=filters_calls(options)))]
+    told = "Seccomp bars no system call: containers may try every hole of the kernel."
+    assert found == ([] if filters else [told])
 
 
 def test_an_engine_that_does_not_run_is_to_be_started(place: Place, tmp_path: Path) -> None:
@@ -94,6 +140,21 @@ def test_permission_denied_on_the_socket_names_the_group() -> None:
         "Whoever asks must be root or in the socket's group, which is docker."
     )
     assert last["todo"] == ("sudo control-plane doctor, or: usermod --append --groups docker NAME")
+
+
+@pytest.mark.usefixtures("images")
+def test_an_image_that_may_fill_the_disk_is_told_of_where_nothing_bounds_it(place: Place) -> None:
+    with made("FROM remoteapp/hello\nLABEL eu.simphony-project.docker.read-only=0") as image:
+        place.remoteappdb("user create alice")
+        place.remoteappdb(f"app create {image}")
+        place.remoteappdb(f"app grant {image} alice")
+        with place.opened() as one:
+            is_bounded = one.facts.bounds_disk  # as this machine's storage is
+        told = f"{image} may fill the engine's disk: its storage bounds no container."
+        found = [one.found for one in place.look("images") if one.status != "ok"]
+        assert found == ([] if is_bounded else [told])
+        place.keys = {"limits": {"disk": 0}}
+        assert place.one("images").status == "ok"
 
 
 @pytest.mark.usefixtures("images")

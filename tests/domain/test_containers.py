@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 
@@ -35,6 +36,8 @@ DESKTOP = Image(
 FOREIGN = Image("sha256:2", "somebody/app:1", {"maintainer": "somebody"})
 PERSON = Person("ann@lab.example", 70001, 70002, (50, 60), "home-of-ann", home_is_volume=True)
 DATA = Volume("/srv/data", "/data", "ro")
+BOUNDS = containers.Bounds(open_files=1024, disk=5 * 1024**3)
+spec_of = partial(containers.spec, realm="lab", bounds=BOUNDS)
 POLICY = Policy(allow_home=True, share="none", memory=1024**3, cpus=1.5, pids=100, max_sessions=1)
 SESSION = Session(
     id=ID,
@@ -53,7 +56,7 @@ SESSION = Session(
 
 
 def made(application: Application, policy: Policy = POLICY) -> containers.ContainerSpec:
-    return containers.spec(SESSION, application, policy, DESKTOP, PERSON, realm="lab")
+    return spec_of(SESSION, application, policy, DESKTOP, PERSON)
 
 
 def test_the_spec_of_a_desktop() -> None:
@@ -91,6 +94,9 @@ def test_the_spec_of_a_desktop() -> None:
         memory=1024**3,
         cpus=1.5,
         pids=100,
+        read_only=False,
+        open_files=1024,
+        disk=5 * 1024**3,
     )
 
 
@@ -98,17 +104,35 @@ def test_the_licence_and_the_startup_file_reach_the_container_and_nothing_else()
     session = replace(SESSION, options={"startup_file": "/workspace/case.med"})
     policy = replace(POLICY, app_license="L-42", network="none", volumes=(DATA,))
     application = Application("a", "lab/desktop:latest")
-    spec = containers.spec(session, application, policy, DESKTOP, PERSON, realm="lab")
+    spec = spec_of(session, application, policy, DESKTOP, PERSON)
     assert spec.environment["APP_LICENSE"] == "L-42"
     assert spec.environment["STARTUPDATA"] == "/workspace/case.med"
     assert (spec.volumes, spec.network) == ((DATA,), "none")
     assert "L-42" not in str(spec.labels) + repr(spec)
 
 
+@pytest.mark.parametrize(
+    ("changes", "read_only"),
+    [
+        ({"read-only": "1"}, True),
+        ({"read-only": "0"}, False),
+        ({}, False),
+        ({"read-only": "1", "contract": None}, False),  # made for simphony-remote: root writes
+    ],
+)
+def test_a_root_is_read_only_where_an_image_of_the_contract_says_that_it_can(
+    changes: dict[str, str | None], *, read_only: bool
+) -> None:
+    wanted = {**DESKTOP.labels, **{PREFIX + name: value for name, value in changes.items()}}
+    image = replace(DESKTOP, labels={name: text for name, text in wanted.items() if text})
+    spec = spec_of(SESSION, Application("a", "x"), POLICY, image, PERSON)
+    assert spec.read_only is read_only
+
+
 def test_a_foreign_image_starts_where_it_says_and_any_other_in_the_home() -> None:
     application = Application("a", "lab/app:1")
     for image, own in ((replace(DESKTOP, labels={}), True), (DESKTOP, False)):
-        spec = containers.spec(SESSION, application, POLICY, image, PERSON, realm="lab")
+        spec = spec_of(SESSION, application, POLICY, image, PERSON)
         assert (spec.own_directory, spec.home_directory) == (own, "/workspace")
 
 
@@ -275,7 +299,7 @@ def test_a_ready_path_that_is_too_long_with_all_in_it_is_refused() -> None:
 def as_root(policy: Policy, *, person: Person = PERSON) -> containers.ContainerSpec:
     older = replace(DESKTOP, labels={PREFIX + "type": "vncapp"})
     application = Application("a", "lab/old:1")
-    return containers.spec(SESSION, application, policy, older, person, realm="lab")
+    return spec_of(SESSION, application, policy, older, person)
 
 
 def test_what_starts_as_root_has_a_home_apart_and_goes_where_it_likes() -> None:
@@ -332,3 +356,18 @@ def test_a_startup_file_is_a_printable_path(file: object) -> None:
     image, allowed = replace(DESKTOP, labels=labelled), replace(POLICY, allow_startup_data=True)
     with pytest.raises(InvalidError):
         options.checked({"startup_file": file}, image, allowed)
+
+
+def test_what_starts_as_root_gets_no_command() -> None:
+    older = Image("sha256:3", "lab/old:1", {PREFIX + "ui_name": "Old"})
+    commanded = Application("a", "x", command=("serve",))
+    refused = containers.refused_command(commanded, older)
+    assert refused == (
+        "Its command cannot be given to what starts as root: run it as the user, or put the command"
+        " into the image."
+    )
+    as_root = replace(commanded, run_as="root")
+    assert containers.refused_command(as_root, FOREIGN) == refused
+    assert containers.refused_command(commanded, FOREIGN) == ""
+    assert containers.refused_command(as_root, DESKTOP) == ""
+    assert containers.refused_command(Application("a", "x"), older) == ""

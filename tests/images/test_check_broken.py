@@ -121,12 +121,33 @@ def test_one_that_ends_at_once_is_quoted() -> None:
     }
 
 
+def test_one_that_writes_to_its_image_is_told_what_its_label_means(
+    engine: docker.DockerClient,
+) -> None:
+    writes = perl('open(F, ">/var/mine") or die "/var/mine: $!\\n"; exec "/hello"')
+    with made(engine, f"FROM {HELLO}", "RUN chmod 777 /var", f"LABEL {LABEL}read-only=0") as image:
+        points = checked(image, *writes)
+        assert (points["ready"]["result"], points["read-only"]["seen"]) == (
+            "pass",
+            "It writes to /var/mine, so its root has to be writable.",
+        )
+        assert checked(image)["read-only"]["seen"] == (
+            "It wrote to homes and /run, /tmp, /var/tmp alone: it may bear the label read-only=1."
+        )
+        with made(engine, f"FROM {image}", f"LABEL {LABEL}read-only=1") as labelled_so:
+            assert failures(labelled_so, *writes)["capabilities"] == (
+                "It runs with no capability and, by its label, a read-only root, and says: "
+                "/var/mine: Read-only file system"
+            )
+
+
 def test_one_that_needs_a_capability_is_quoted() -> None:
     needy = 'chown(0, 0, "/workspace") or die "chown: $!\\n"; exec "/hello"'
     found = failures(HELLO, *perl(needy))
     assert set(found) == {"port", "capabilities"}
     assert found["capabilities"] == (
-        "It runs with no capability, and says: chown: Operation not permitted"
+        "It runs with no capability and, by its label, a read-only root, and says: "
+        "chown: Operation not permitted"
     )
 
 

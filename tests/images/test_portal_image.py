@@ -39,6 +39,7 @@ class Contained:
     project: str
     realm: str
     port: int
+    apps_port: int
     directory: Path
     engine: docker.DockerClient
 
@@ -160,7 +161,7 @@ def portal(image: None) -> Iterator[Contained]:  # noqa: ARG001 - it has to be
         undo.callback(shutil.rmtree, directory)
         engine = undo.enter_context(closing(docker.from_env()))
         name = f"test-{secrets.token_hex(4)}"
-        one = Contained(name, name, free_port(), directory, engine)
+        one = Contained(name, name, free_port(), free_port(), directory, engine)
         prepare(one)
         undo.callback(leftovers.sweep, one.realm, volumes=True)
         undo.callback(one.compose, "down", "--timeout", "30")
@@ -173,7 +174,11 @@ def prepare(one: Contained) -> None:
     """Lay down what an operator does: a settings file, and more variables of the container."""
     one.configuration.mkdir()
     (one.configuration / "settings.toml").write_text(SETTINGS)
-    variables = {"REMOTEAPP_REALM": one.realm, "PORTAL_LISTEN": f"127.0.0.1:{one.port}"}
+    variables = {
+        "REMOTEAPP_REALM": one.realm,
+        "REMOTEAPP_APPS_PORT": str(one.apps_port),
+        "PORTAL_LISTEN": f"127.0.0.1:{one.port}",
+    }
     more = {"services": {"portal": {"environment": variables}}}
     (one.directory / "more.yaml").write_text(json.dumps(more))
 

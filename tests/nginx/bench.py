@@ -45,9 +45,12 @@ http {{
     uwsgi_temp_path {place}/4; scgi_temp_path {place}/5;
     server {{
         listen unix:{place}/control-plane.sock;
-        add_header X-Remoteapp-User alice;
-        add_header X-Remoteapp-Access owner;
-        location /internal/ {{ add_header X-Remoteapp-Target {target}; return 204; }}
+        location /internal/ {{
+            add_header X-Remoteapp-User alice;
+            add_header X-Remoteapp-Access owner;
+            add_header X-Remoteapp-Target {target};
+            return 204;
+        }}
     }}
     server {{ listen {address}:{http}; location / {{ return 200 "hello\\n"; }} }}
 }}
@@ -67,7 +70,7 @@ server {{
     listen 127.0.0.1:{clear};
     access_log off;
     include {conf}/snippets/server-a*.conf;
-    include {conf}/snippets/server-session.conf;
+    include {conf}/snippets/applications.conf;
 }}
 """
 

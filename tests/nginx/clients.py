@@ -106,7 +106,13 @@ class Browser:
 
         async def shake() -> ClientConnection:
             return await connect(
-                url, ssl=client.context, additional_headers=headers, compression=None, max_size=None
+                url,
+                host="localhost",  # whatever host of it is asked for
+                server_hostname="localhost",
+                ssl=client.context,
+                additional_headers=headers,
+                compression=None,
+                max_size=None,
             )
 
         self._opened.append(asyncio.run_coroutine_threadsafe(shake(), self._loop).result(20))

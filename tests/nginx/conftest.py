@@ -79,6 +79,7 @@ def site_in(directory: Path, port: int = 8443) -> NginxSite:
         certificate=directory / "server.pem",
         certificate_key=directory / "server.pem",
         socket=directory / "control-plane.sock",
+        forwarder_socket=directory / "forwarder.sock",
         cache=directory / "cache",
         session_range=RANGE,
         routes=directory / "conf" / "routes.conf",

@@ -4,7 +4,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -53,6 +53,7 @@ class ControlPlane:
     path: Path
     allowed: dict[tuple[str, str, str], str] = field(default_factory=dict)
     stripped: set[str] = field(default_factory=set)
+    shared: dict[str, Mapping[str, str]] = field(default_factory=dict)
     known: set[str] = field(default_factory=lambda: {ALICE, BOB, CHARLIE, TOKEN})
     asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     hangs: threading.Event = field(default_factory=threading.Event)
@@ -100,13 +101,14 @@ class _Portal(BaseHTTPRequestHandler):
 
     def _authorise(self, plane: ControlPlane, headers: dict[str, str]) -> None:
         who = headers.get("x-remoteapp-token") or headers.get("x-remoteapp-signin", "")
-        key = (who, headers["x-remoteapp-owner"], headers["x-remoteapp-session"])
+        key = (who, headers.get("x-remoteapp-owner", ""), headers["x-remoteapp-session"])
         if who not in plane.known:
             self._answer(401, {})
         elif key not in plane.allowed:
             self._answer(403, {})
         elif target := plane.allowed[key]:
             told = {"Target": target, "User": "alice", "Access": "owner"}
+            told |= plane.shared.get(who, {})
             if headers["x-remoteapp-session"] in plane.stripped:
                 told["Strip"] = "1"
             self._answer(204, {f"X-Remoteapp-{name}": value for name, value in told.items()})

@@ -113,6 +113,26 @@ def test_its_own_pages_are_whole_in_themselves_and_run_nothing(stack: Stack) -> 
         must_be_a_page(answer)
 
 
+def test_its_own_answers_carry_what_the_portals_do(stack: Stack) -> None:
+    seen = {
+        302: stack.client.ask(path_of(DESKTOP), BROWSER),
+        401: stack.client.ask(path_of(DESKTOP)),
+        404: stack.client.ask(path_of(DESKTOP), [*signed_in(BOB), *BROWSER]),
+        413: stack.client.ask("/", [("Content-Length", str(2**21))], method="POST"),
+        431: stack.client.ask("/", [("Cookie", f"c{one}={'x' * 3900}") for one in range(40)]),
+    }
+    stack.plane.die()
+    seen[503] = stack.client.ask("/api/v1/me")
+    for status, answer in seen.items():
+        assert answer.status == status
+        assert answer.headers.get_all("X-Content-Type-Options") == ["nosniff"]
+        assert answer.headers.get_all("Referrer-Policy") == ["same-origin"]
+        assert answer.headers.get_all("Cross-Origin-Resource-Policy") == ["same-origin"]
+        assert answer.headers["Cache-Control"] == "no-store"
+        if status != 302:
+            assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
+
+
 @pytest.mark.parametrize(
     "path",
     [

@@ -61,6 +61,14 @@ def test_what_is_handed_over_is_installed_loaded_and_reported(
     assert stack.client.ask(path_of(DESKTOP), signed_in(ALICE)).status == 200
 
 
+def test_what_names_sessions_is_for_root_and_whoever_handed_it_over(stack: Stack) -> None:
+    os.chown(stack.places.spool, -1, 65534)
+    stack.gateway.publish(numbered(1))
+    stack.install()
+    found = stack.places.installed.stat()
+    assert (found.st_mode & 0o777, found.st_uid, found.st_gid) == (0o640, os.geteuid(), 65534)
+
+
 def test_a_bad_line_is_left_out_and_named_and_blocks_nobody(stack: Stack) -> None:
     good = numbered(1)
     bad = [

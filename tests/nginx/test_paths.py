@@ -254,7 +254,7 @@ HIDDEN = [
 
 
 def test_nothing_of_it_holds_for_the_whole_origin(both: Stack) -> None:
-    own = ("Content-Security-Policy", "frame-ancestors 'self'")
+    own = ("Permissions-Policy", "camera=()")
     answer = answered(both, KNOWN, *HIDDEN, own)
     assert [name for name, _ in HIDDEN if name in answer.headers] == []
     assert answer.headers[own[0]] == own[1]

@@ -26,6 +26,8 @@ VARIANTS: dict[str, dict[str, object]] = {
         "acme_webroot": "/run/remoteapp-acme",
     },
     "with nothing": {"signin_rate": "", "worker_user": "", "listen_options": ""},
+    "with applications on another port": {"apps_port": 1},
+    "with applications below a domain": {"apps_domain": "apps.a.example", "hsts_seconds": 1},
     "for a nginx from the first": {"http2_directive": False},
 }
 
@@ -35,6 +37,9 @@ def checked(directory: Path, **changes: object) -> subprocess.CompletedProcess[s
     changes.setdefault("redirect_listen", ())
     if changes["redirect_listen"]:
         changes["redirect_listen"] = (f"127.0.0.1:{free_port()}",)
+    if changes.get("apps_port"):
+        apps_port = free_port()
+        changes |= {"apps_port": apps_port, "apps_listen": (f"127.0.0.1:{apps_port}",)}
     site = replace(site_in(directory, port), **changes)  # type: ignore[arg-type]  # by name
     config = nginx_site.write(TEMPLATES, site)
     return subprocess.run(
@@ -88,7 +93,7 @@ def test_where_ports_are_published_one_address_and_their_range_are_admitted(
 
 
 def test_an_archive_of_images_is_neither_bounded_nor_kept_by_nginx(place: Path) -> None:
-    portal = nginx_site.render(TEMPLATES, site_in(place))["snippets/server-portal.conf"]
+    portal = nginx_site.render(TEMPLATES, site_in(place))["snippets/portal-pages.conf"]
     (archive,) = re.findall(
         r"^location = \S+/images/archive {\n(.*?)^}", portal, re.MULTILINE | re.DOTALL
     )
@@ -114,9 +119,9 @@ def test_http2_is_said_as_the_version_knows_it(place: Path) -> None:
 
 def test_nothing_cuts_a_session_within_a_day(place: Path) -> None:
     files = nginx_site.render(TEMPLATES, site_in(place))
-    session = files["snippets/server-session.conf"]
+    session = files["snippets/application.conf"]
     for word in ("proxy_read_timeout", "proxy_send_timeout", "send_timeout", "client_body_timeout"):
-        assert re.findall(rf"^ +{word} (\S+);$", session, re.MULTILINE) == ["1d"]
+        assert re.findall(rf"^{word} (\S+);$", session, re.MULTILINE) == ["1d"]
     assert "worker_shutdown_timeout" not in "".join(files.values())
     assert "so_keepalive=5m:30s:4" in files["servers.conf"]
 

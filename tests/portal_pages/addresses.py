@@ -23,11 +23,14 @@ NO_PAGES = frozenset(
         "/admin/events",
         "/admin/applications/{id}/icon",
         "/face/{file}",  # the site's own logo and colours
+        "/sessions/{id}/tab",  # leads on into the application
+        "/sessions/{id}/told",
+        "/internal/arrive",  # a page for the frame alone
         "/applications/{grant_id}/start",  # leads back to the catalogue
     }
 )
 # Pages for those who are not signed in, too.
-OPEN = ("/login", "/api/docs")
+OPEN = ("/login", "/api/docs", "/share/{share}")
 STRANGE = quote(NAMES[0])
 # What a person may search for, and the portal repeats.
 SOUGHT = quote("".join(NAMES[:5]))
@@ -42,12 +45,15 @@ def examples(made: Examples, visitor: str = SCIENTIST) -> Mapping[str, Sequence[
     """Return the addresses to look at, by route; sessions are the visitor's own."""
     some = made.applications
     own = {state: made.sessions[visitor, state] for state in State}
+    visits = made.visits[visitor]
     return {
         "/": ("/",),
         "/login": (f"/login?next=/{SOUGHT}",),
         "/login/token": (f"/login/token?name={STRANGE}",),
         "/applications/{grant_id}/files": (f"/applications/{made.grants[visitor]}/files",),
-        "/sessions/{id}": tuple(f"/sessions/{one}" for one in own.values()),
+        "/sessions/{id}": tuple(f"/sessions/{one}" for one in (*own.values(), *visits)),
+        "/sessions/{id}/share": tuple(f"/sessions/{one}/share" for one in own.values()),
+        "/share/{share}": (f"/share/{made.link[0]}",),
         "/sessions/{id}/log": (f"/sessions/{own[State.READY]}/log",),
         "/sessions/{id}/stop": (f"/sessions/{own[State.READY]}/stop",),
         "/account": ("/account", "/account?done=revoked"),

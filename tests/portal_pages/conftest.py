@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from usecases.conftest import Application200, Clock, opened
 
 from control_plane.domain.ports import Plane
+from control_plane.domain.ports import Site as Settled
 
 # What stands in for an application, which nginx would pass on.
 APPLICATION = """<!doctype html><html lang="en"><meta name="viewport" content="width=device-width">
@@ -107,7 +108,7 @@ def site(network: alone.Network) -> Iterator[Site]:
         parts = (loop, Clock(), engine, FakeGateway(), application, FakeHomes(), root)
         plane = undo.enter_context(opened(directory, *parts))
         url = f"https://{HOST}:{alone.PORT}"
-        plane = replace(plane, site=replace(plane.site, public_url=url, face=hostile.FACE))
+        plane = replace(plane, site=_site(plane.site, url))
         examples = hostile.fill(plane, engine, directory / "home")
         made = _with_applications(portal_of(plane))
         undo.enter_context(served(made, loop, directory, network.listening))
@@ -140,12 +141,19 @@ def _running_loop() -> Iterator[asyncio.AbstractEventLoop]:
         loop.close()
 
 
+def _site(site: Settled, url: str) -> Settled:
+    """Return it at that address, with guests; its applications share it, for there is no nginx."""
+    return replace(site, public_url=url, face=hostile.FACE, apps_port=0, guests=True)
+
+
 def _with_applications(portal: ASGIApp) -> ASGIApp:
     """Return the portal with an application at each session's address."""
     page = HTMLResponse(APPLICATION)
 
     async def both(scope: Scope, receive: Receive, send: Send) -> None:
         is_theirs = scope["type"] == "http" and scope["path"].startswith("/user/")
+        if scope["type"] == "http" and scope["path"] == "/.remoteapp/arrive":  # as nginx has it
+            scope = {**scope, "path": "/internal/arrive"}
         await (page if is_theirs else portal)(scope, receive, send)
 
     return both

@@ -7,6 +7,7 @@ users, groups, applications, images, grants, sessions, tokens, the ledger and th
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 
 from adapters.fakes_engine import FakeEngine, FakeFiles
@@ -25,6 +26,9 @@ from control_plane.domain.entities import (
     Image,
     Policy,
     Session,
+    Share,
+    ShareAccess,
+    ShareKind,
     State,
     UsageRow,
     User,
@@ -62,13 +66,19 @@ FACE = Face(
 
 @dataclass(frozen=True)
 class Examples:
-    """The ids of what was made, for addresses; of each of the cast a grant that can be started."""
+    """The ids of what was made, for addresses; of each of the cast a grant that can be started.
+
+    `visits` are, by visitor, sessions of another of the cast: one to look on at, and a web
+    application. `link` is the share that a link leads to, and the link's secret.
+    """
 
     applications: Sequence[str]
     grants: Mapping[str, str]
     barred: str
     sessions: Mapping[tuple[str, State], str]
     tokens: Mapping[str, str]
+    visits: Mapping[str, Sequence[str]]
+    link: tuple[str, str]
 
 
 def password(name: str) -> str:
@@ -88,7 +98,16 @@ def fill(plane: Plane, engine: FakeEngine, home: Path) -> Examples:
         plane.books, Actor(ADMIN), Announcement(ALL[:1000], NOW + timedelta(days=3))
     )
     shown = [applications[number].id for number in (0, 1, -1, -2)]
-    return Examples(shown, grants, barred, _sessions(plane, grants), tokens)
+    running = _sessions(plane, grants)
+    visits = {}
+    for number, (visitor, owner) in enumerate(((SCIENTIST, ADMIN), (ADMIN, SCIENTIST))):
+        web = replace(plane.access.sessions[running[owner, State.READY]], type="webapp")
+        web = replace(web, id=f"{255 - number:032x}")
+        plane.records.add_session(web)
+        plane.access.put(web)
+        visits[visitor] = (running[owner, State.READY], web.id)
+    link = _shares(plane, running[SCIENTIST, State.READY], visits)
+    return Examples(shown, grants, barred, running, tokens, visits, link)
 
 
 def _people(plane: Plane) -> None:
@@ -168,7 +187,8 @@ def _grants(plane: Plane, applications: list[Application]) -> tuple[Mapping[str,
         app_license=ALL,
         memory=512 * 1024**2,
         cpus=1.5,
-        max_sessions=3,
+        max_sessions=4,
+        share="control",
         max_lifetime=8 * 3600,
     )
     # There are no such directories: the portal complains, and shows the path.
@@ -186,7 +206,7 @@ def _grants(plane: Plane, applications: list[Application]) -> tuple[Mapping[str,
 
 def _sessions(plane: Plane, grants: Mapping[str, str]) -> Mapping[tuple[str, State], str]:
     found: dict[tuple[str, State], str] = {}
-    policy = effective(Policy(allow_home=True), plane.site.limits)
+    policy = effective(Policy(allow_home=True, share="control"), plane.site.limits)
     owners = (SCIENTIST, ADMIN, *NAMES)
     for number, owner in enumerate(owners):
         for state in State:
@@ -199,6 +219,31 @@ def _sessions(plane: Plane, grants: Mapping[str, str]) -> Mapping[tuple[str, Sta
                 messages.send(plane, Actor(ADMIN), one, ALL[:500])
             found[owner, state] = one.id
     return found
+
+
+def _shares(plane: Plane, own: str, visits: Mapping[str, Sequence[str]]) -> tuple[str, str]:
+    """Share a session with all that have such names, and those of the cast with one another."""
+    for number, name in enumerate(NAMES):
+        _share(plane, number, own, "group", name)
+        _share(plane, 16 + number, own, "user", name)
+    for number, (visitor, sessions) in enumerate(visits.items()):
+        for offset, session in enumerate(sessions):
+            _share(plane, 32 + 2 * number + offset, session, "user", visitor)
+    secret = "behind-the-hash"
+    return _share(plane, 48, own, "link", "", sha256(secret.encode()).hexdigest()), secret
+
+
+def _share(  # noqa: PLR0913, PLR0917 - a share's own fields
+    plane: Plane, number: int, session_id: str, kind: ShareKind, name: str, digest: str = ""
+) -> str:
+    session = plane.access.sessions[session_id]
+    access: ShareAccess = "control" if session.type == "webapp" else "view"
+    until = NOW + timedelta(days=1)
+    id_ = f"{number:032x}"
+    one = Share(id_, session_id, session.owner, kind, name, access, NOW, until, digest)
+    plane.records.add_share(one)
+    plane.access.shares[id_] = one
+    return id_
 
 
 def _session(id_: str, owner: str, grant: str, state: State, policy: Policy) -> Session:

@@ -1,5 +1,6 @@
 """What the tests of the whole stack share: sockets, engines, and what is left behind."""
 
+import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -7,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import docker
+import httpx
 import pytest
 from portal import HELLO, RunningPortal
 from websockets.sync.client import ClientConnection, connect
@@ -71,6 +73,8 @@ def websocket(live: RunningPortal, url: str, **headers: str) -> ClientConnection
     sent = {name.replace("_", "-"): value for name, value in headers.items()}
     return connect(
         url.replace("https:", "wss:", 1),
+        # Few programs but browsers know that what ends with .localhost is this machine.
+        sock=socket.create_connection(("localhost", httpx.URL(url).port)),
         ssl=live.trust,
         additional_headers=sent,
         ping_interval=None,

@@ -1,21 +1,25 @@
-"""A control plane that kills itself before or after the n-th thing it does to the world.
+"""A control plane, or a door, that kills itself before or after the n-th thing it does.
 
 `die-at` in its state directory holds n; the steps are those that the product itself takes, seen by
-wrapping the ports and the engine's own calls. The file is removed as the process dies, so one that
-is still there afterwards says that there is no n-th step.
+wrapping the control plane's ports and the door's calls of the engine. The file is removed as the
+process dies, so one that is still there afterwards says that there is no n-th step.
 """
 
 import asyncio
 import os
 import signal
+import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from control_plane import plane, settings
+from control_plane.cli.passed import passed_socket
 from control_plane.cli.serve import serve_with
 from control_plane.domain.ports import Plane
+from control_plane.engine_door import serving
+from control_plane.engine_door.app import Door
 
 # What only looks, or runs in the background whether or not anything starts.
 _LOOKING = (
@@ -24,13 +28,17 @@ _LOOKING = (
         "attempts",
         "check",
         "containers",
+        "create_host",
         "cursor",
+        "ends",
+        "exit_status",
         "image",
         "info",
         "inspect",
-        "logs",
+        "log",
     ),
-    *("networks", "ping", "poke", "session", "signins", "tokens", "usage_of", "version"),
+    *("networks", "ping", "places", "poke", "range_of", "sample", "session", "signins", "tokens"),
+    *("usage_of", "version", "volumes"),
 )
 
 
@@ -81,15 +89,23 @@ def opened(loop: asyncio.AbstractEventLoop) -> Plane:
     found = settings.load()
     whole = plane.open_plane(found, loop, settings.secret())
     steps = Steps(found.state_directory)
-    engine: Any = whole.engine
-    below = engine._connection  # noqa: SLF001 - below the port
-    below.__dict__["api"] = Wrapped(below.api, "api", steps)
     return replace(
         whole,
+        engine=Wrapped(whole.engine, "engine", steps),
         records=Wrapped(whole.records, "records", steps),
         gateway=Wrapped(whole.gateway, "gateway", steps),
     )
 
 
+def door() -> Door:
+    ours = serving.door(serving.rules(), serving.state())
+    below: Any = ours.engine._engine._connection  # noqa: SLF001 - below the port
+    below.__dict__["api"] = Wrapped(below.api, "api", Steps(serving.state()))
+    return ours
+
+
 if __name__ == "__main__":
-    serve_with(opened)
+    if sys.argv[1] == "door":
+        serving.serve(door(), passed_socket("the tests"))
+    else:
+        serve_with(opened)

@@ -3,6 +3,8 @@
 import signal
 import sys
 import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import docker
@@ -107,11 +109,20 @@ def test_one_address_never_leads_to_another_users_session_though_the_decision_is
     assert _address(realm, second["id"]) != address
 
 
-@pytest.fixture
-def mortal(images: None) -> object:
-    """A portal whose control plane dies when told to."""
+@dataclass(frozen=True)
+class Mortal:
+    """A process that dies when told to: its directory, and what it is while it lives."""
+
+    state: Path
+    pid: Callable[[], int | None]
+
+
+@pytest.fixture(scope="module")
+def mortal(images: None) -> Iterator[RunningPortal]:
+    """A portal whose control plane and whose door die when told to."""
     del images
-    with portals.running(serve=(sys.executable, str(DYING))) as live:
+    dying = (sys.executable, str(DYING))
+    with portals.running(serve=(*dying, "control plane"), door=(*dying, "door")) as live:
         yield live
 
 
@@ -120,21 +131,33 @@ def test_killed_at_every_step_of_a_start_and_of_a_stop(
     mortal: RunningPortal, engine_api: docker.DockerClient
 ) -> None:
     realm = Realm(mortal, engine_api)
-    starting = _die_at_every_step(mortal, realm, at_start=True)
-    stopping = _die_at_every_step(mortal, realm, at_start=False)
+    one = Mortal(mortal.portal.places.state, lambda: mortal.portal.control_plane_pid)
+    starting = _die_at_every_step(one, realm, at_start=True)
+    stopping = _die_at_every_step(one, realm, at_start=False)
+    assert {"before engine.run", "after engine.run"} <= starting
+    assert {"after records.add_session", "after gateway.publish"} <= starting
+    assert {"after gateway.withdraw", "before engine.remove"} <= stopping
+    assert {"before records.save_session", "after records.save_session"} <= starting & stopping
+
+
+@pytest.mark.timeout(1200)
+def test_the_door_killed_at_every_step_of_a_start_and_of_a_stop(
+    mortal: RunningPortal, engine_api: docker.DockerClient
+) -> None:
+    realm = Realm(mortal, engine_api)
+    one = Mortal(mortal.portal.places.engine_state, lambda: mortal.portal.engine_pid)
+    starting = _die_at_every_step(one, realm, at_start=True)
+    stopping = _die_at_every_step(one, realm, at_start=False)
     assert {
         "before api.create_container",
         "after api.create_container",
         "after api.start",
     } <= starting
-    assert {"after records.add_session", "after gateway.publish"} <= starting
-    assert {"after gateway.withdraw", "before api.remove_container"} <= stopping
-    assert {"before records.save_session", "after records.save_session"} <= starting & stopping
+    assert {"before api.remove_container", "after api.remove_container"} <= stopping
 
 
-def _die_at_every_step(live: RunningPortal, realm: Realm, *, at_start: bool) -> set[str]:
-    order = live.portal.places.state / "die-at"
-    steps = live.portal.places.state / "steps"
+def _die_at_every_step(one: Mortal, realm: Realm, *, at_start: bool) -> set[str]:
+    live, order, steps = realm.live, one.state / "die-at", one.state / "steps"
     steps.unlink(missing_ok=True)
     live.token("alice")  # not a step of a start
     for number in range(1, MOST_STEPS):
@@ -145,7 +168,7 @@ def _die_at_every_step(live: RunningPortal, realm: Realm, *, at_start: bool) -> 
             session_id = live.start("alice")["id"]
             _order(order, number)
             _try(lambda session_id=session_id: _delete(live, session_id))
-        _settle(live, order)
+        _settle(live, one.pid, order)
         there_is_no_such_step = order.exists()
         order.unlink(missing_ok=True)
         _all_agree(live, realm, session_id, at_start=at_start)
@@ -162,11 +185,11 @@ def _order(order: Path, number: int) -> None:
     fresh.replace(order)
 
 
-def _settle(live: RunningPortal, order: Path) -> None:
+def _settle(live: RunningPortal, pid: Callable[[], int | None], order: Path) -> None:
     """Wait until the process has died, and start it again; or until all its work is done."""
     until(lambda: not order.exists() or _at_rest(live), 60)
     if not order.exists():
-        until(lambda: live.portal.control_plane_pid is None)
+        until(lambda: pid() is None)
     live.mend()
 
 

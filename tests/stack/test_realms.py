@@ -27,7 +27,7 @@ def test_two_realms_on_one_engine_never_see_count_or_stop_each_others_containers
         assert set(there.containers()) == {theirs["id"]}
         assert other.api("alice").get("/api/v1/sessions").json()["total"] == 1
         assert other.api("alice").delete(f"/api/v1/sessions/{ours['id']}").status_code == 404
-        assert other.client("alice").get(_path(ours)).status_code == 404
+        assert other.client("alice").get(_theirs(other, ours)).status_code == 404
         other.portal.kill_control_plane()
         until(lambda: other.portal.control_plane_pid is None)
         other.mend()
@@ -162,8 +162,9 @@ def engine_that_comes_and_goes() -> Iterator[Engine]:
             engine.go()
 
 
-def _path(session: dict[str, str]) -> str:
-    return f"/user/alice/containers/{session['id']}/"
+def _theirs(portal: RunningPortal, session: dict[str, str]) -> str:
+    """Return where a session of another portal would be in this one."""
+    return f"{portal.home(session['id'])}/user/alice/containers/{session['id']}/"
 
 
 def _status(client: httpx.Client, path: str) -> int:

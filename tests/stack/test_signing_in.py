@@ -1,14 +1,20 @@
 """Signing in through nginx: the cookie, the throttle, and what an attacker learns."""
 
+import grp
+import re
 import statistics
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from portal import RunningPortal
-from stack.conftest import COOKIE, cookie_of, until
+from stack.conftest import COOKIE, cookie_of, until, websocket
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection
 
 from control_plane import throttle
+from control_plane.trial import processes
 
 ATTACKER = "127.0.0.21"
 
@@ -43,6 +49,21 @@ def test_a_system_user_signs_in_through_pam_without_the_service_being_root(
     me = portal.client("dora").get("/api/v1/me").json()
     assert (me["name"], me["kind"]) == (portal.dora, "system")
     assert portal.portal.options.account.uid != 0
+
+
+def test_who_judges_passwords_may_read_their_hashes_and_the_service_may_not(
+    portal: RunningPortal,
+) -> None:
+    shadow = grp.getgrnam("shadow").gr_gid
+    found = {}
+    for name in ("control-plane", "pam"):
+        process = processes.recall(portal.portal.places.run / f"{name}.process")
+        assert process
+        status = Path(f"/proc/{process.pid}/status").read_text()
+        uid, *_, groups = re.findall(r"(?m)^(?:Uid|Groups):\s*(.*)$", status)
+        found[name] = (uid.split()[0] == "0", str(shadow) in groups.split())
+    assert found == {"control-plane": (False, False), "pam": (False, True)}
+    assert portal.portal.places.pam_socket.stat().st_mode & 0o777 == 0o600
 
 
 def test_a_form_of_another_origin_signs_nobody_in(portal: RunningPortal) -> None:
@@ -111,3 +132,32 @@ def test_no_secret_stands_in_a_log(portal: RunningPortal) -> None:
     text = "".join(path.read_text(errors="replace") for path in logs.iterdir())
     for secret in (value, token, portal.password("alice"), token.removeprefix("rapp_")):
         assert secret not in text
+
+
+def test_signing_out_everywhere_cuts_what_is_open_and_leaves_what_runs(
+    portal: RunningPortal,
+) -> None:
+    bob, session = portal.client("bob"), portal.start("bob")
+    try:
+        told = {"Cookie": f"{COOKIE}={bob.cookies[COOKIE]}"}
+        with websocket(portal, session["url"] + "ws", **told) as socket:
+            socket.send("one")
+            assert socket.recv(5) == "one"
+            assert bob.delete("/api/v1/me/signins").status_code == 204
+            portal.forget_token("bob")
+            until(lambda: not echoes(socket), 5)
+        again = portal.api("bob")
+        assert portal.wait_for(again, session["id"], "ready")["id"] == session["id"]
+        until(lambda: again.get(session["url"]).status_code == 200, 10)
+    finally:
+        portal.forget_token("bob")
+        portal.stop("bob", session["id"])
+
+
+def echoes(socket: ClientConnection) -> bool:
+    """Whether what is sent comes back within a second."""
+    try:
+        socket.send("two")
+        return socket.recv(1) == "two"
+    except (TimeoutError, ConnectionClosed):
+        return False

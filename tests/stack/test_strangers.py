@@ -31,12 +31,13 @@ def session(portal: RunningPortal, realm: Realm) -> dict[str, str]:
 def test_charlie_gets_404_for_everything_of_alices_session(
     portal: RunningPortal, session: dict[str, str], method: str, path: str
 ) -> None:
-    address = path.format(id=session["id"])
-    unknown = path.format(id="0" * 32)
+    home = portal.home(session["id"]) if path.startswith("/user") else portal.url
+    address = home + path.format(id=session["id"])
+    unknown = home + path.format(id="0" * 32)
     by_token = () if path.startswith("/sessions") else (portal.api("charlie"),)  # pages: a cookie
     for charlie in (portal.client("charlie"), *by_token):
-        theirs = charlie.request(method, address)
-        nobodys = charlie.request(method, unknown)
+        theirs = charlie.request(method, address, headers={"Origin": home})
+        nobodys = charlie.request(method, unknown, headers={"Origin": home})
         assert (theirs.status_code, nobodys.status_code) == (404, 404)
     assert portal.api("alice").get(session["url"]).status_code == 200
 
@@ -80,17 +81,17 @@ def test_the_right_session_under_a_wrong_owner_is_404(
     portal: RunningPortal, session: dict[str, str]
 ) -> None:
     for owner in ("bob", "alice%2F", "Alice", "alice%20"):
-        wrong = f"/user/{owner}/containers/{session['id']}/"
+        wrong = f"{portal.home(session['id'])}/user/{owner}/containers/{session['id']}/"
         assert portal.client("alice").get(wrong).status_code == 404
 
 
 def test_a_browser_that_is_not_signed_in_is_sent_to_the_form_and_back(
     portal: RunningPortal, session: dict[str, str]
 ) -> None:
-    path = session["url"].removeprefix(portal.url)
+    path = session["url"].removeprefix(portal.home(session["id"]))
     sent = portal.guest().get(session["url"], headers=BROWSER)
     assert sent.status_code == 302
-    assert sent.headers["location"] == f"/login?next={path}"
+    assert sent.headers["location"] == f"{portal.url}/login?next={path}"
     framed = portal.guest().get(session["url"], headers={**BROWSER, "Sec-Fetch-Dest": "iframe"})
     assert (framed.status_code, "_top" in framed.text) == (401, True)
     assert portal.guest().post(session["url"], headers=BROWSER).status_code == 401
@@ -147,9 +148,46 @@ def test_a_page_of_another_origin_neither_opens_a_socket_nor_acts_with_the_cooki
     page = portal.guest(Cookie=cookie, Origin=origin)
     assert page.post(session["url"] + "echo").status_code == 404
     assert page.get(session["url"]).status_code == 200  # what a link leads to
-    with websocket(portal, session["url"] + "ws", Cookie=cookie, Origin=portal.url) as socket:
+    home = portal.home(session["id"])
+    with websocket(portal, session["url"] + "ws", Cookie=cookie, Origin=home) as socket:
         socket.send("own")
         assert socket.recv() == "own"
+
+
+def test_at_the_portals_own_address_only_a_token_is_served_and_a_browser_is_sent_on(
+    portal: RunningPortal, session: dict[str, str]
+) -> None:
+    path = session["url"].removeprefix(portal.home(session["id"]))
+    alice, api = portal.client("alice"), portal.api("alice")
+    assert api.get(path).status_code == api.post(f"{path}echo").status_code == 200
+    sent = alice.get(path, headers=BROWSER)
+    assert (sent.status_code, sent.headers["location"]) == (302, session["url"])
+    assert alice.get(path).status_code == alice.post(f"{path}echo").status_code == 404
+    address, bearer = f"{portal.url}{path}ws", f"Bearer {portal.token('alice')}"
+    with pytest.raises(InvalidStatus, match="404"):
+        websocket(portal, address, Cookie=cookie_of(alice), Origin=portal.url)
+    with websocket(portal, address, Authorization=bearer) as socket:
+        socket.send("by token")
+        assert socket.recv() == "by token"
+
+
+def test_the_portals_own_page_does_not_act_in_an_application(
+    portal: RunningPortal, session: dict[str, str]
+) -> None:
+    cookie = cookie_of(portal.client("alice"))
+    page = portal.guest(Cookie=cookie, Origin=portal.url)
+    assert page.post(session["url"] + "echo").status_code == 404
+    with pytest.raises(InvalidStatus, match="404"):
+        websocket(portal, session["url"] + "ws", Cookie=cookie, Origin=portal.url)
+
+
+def test_an_application_changes_nothing_in_the_portal(
+    portal: RunningPortal, session: dict[str, str]
+) -> None:
+    cookie = cookie_of(portal.client("alice"))
+    application = portal.guest(Cookie=cookie, Origin=portal.home(session["id"]))
+    assert application.delete(f"/api/v1/sessions/{session['id']}").status_code == 403
+    assert application.post("/logout").status_code == 403
 
 
 def test_what_runs_ends_when_its_grant_is_revoked_or_its_user_disabled(

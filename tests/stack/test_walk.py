@@ -42,7 +42,8 @@ def test_the_whole_walk(portal: RunningPortal, realm: Realm) -> None:
     assert answer.headers["location"] == f"/api/v1/sessions/{session['id']}"
     assert set(session) == SESSION_FIELDS
     assert len(session["id"]) == 32
-    assert session["url"] == f"{portal.url}/user/alice/containers/{session['id']}/"
+    home = f"https://localhost:{portal.portal.options.apps_port}"
+    assert session["url"] == f"{home}/user/alice/containers/{session['id']}/"
     told = _told_until(api, session["id"], "ready")
     assert told[0]["session"] == session["id"]
     assert time.time() - begun < 20

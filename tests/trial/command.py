@@ -38,6 +38,7 @@ class Trial:
     """One `make trial`, in a process group of its own as in a terminal."""
 
     port: int
+    apps_port: int
     log: Path
     _make: subprocess.Popen[bytes] | None = field(default=None)
     _launcher: Identity | None = field(default=None)
@@ -49,7 +50,11 @@ class Trial:
             self._make = subprocess.Popen(
                 ["make", "trial"],
                 cwd=CLONE,
-                env={**os.environ, "TRIAL_PORT": str(self.port)},
+                env={
+                    **os.environ,
+                    "TRIAL_PORT": str(self.port),
+                    "TRIAL_APPS_PORT": str(self.apps_port),
+                },
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -111,9 +116,9 @@ class Trial:
 
 
 @contextmanager
-def trial(port: int, log: Path) -> Iterator[Trial]:
+def trial(port: int, apps_port: int, log: Path) -> Iterator[Trial]:
     """Have a trial that is ended in any case."""
-    one = Trial(port, log)
+    one = Trial(port, apps_port, log)
     try:
         yield one
     finally:

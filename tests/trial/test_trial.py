@@ -36,7 +36,7 @@ def before(tmp_path: Path) -> Machine:
 
 @pytest.fixture
 def launched(tmp_path: Path) -> Iterator[Trial]:
-    with trial(free_port(), tmp_path / "trial.log") as one:
+    with trial(free_port(), free_port(), tmp_path / "trial.log") as one:
         yield one
 
 
@@ -80,9 +80,10 @@ def is_ready(portal: httpx.Client) -> bool:
         return False
 
 
-def assert_nothing_is_left(port: int, before: Machine) -> None:
+def assert_nothing_is_left(one: Trial, before: Machine) -> None:
     assert machine() == before
-    assert not gateway.busy(port)
+    assert not gateway.busy(one.port)
+    assert not gateway.busy(one.apps_port)
     assert not working_in(f"{CLONE}/.venv/bin/control-plane")
     assert not working_in(f"{CLONE}/var/nginx")
     assert not docker("network", "ls", "--quiet", "--filter", LABEL)
@@ -96,6 +97,7 @@ def test_one_command_makes_a_portal_and_two_interrupts_take_it_away(
     ready = launched.wait_until_ready()
     with client(ready) as portal:
         session = start_terminal(portal)
+        assert session["url"].startswith(f"https://localhost:{launched.apps_port}/user/")
         assert portal.get(session["url"]).status_code == 200
         assert docker("ps", "--quiet", "--filter", LABEL)
 
@@ -118,7 +120,7 @@ def test_one_command_makes_a_portal_and_two_interrupts_take_it_away(
     time.sleep(0.3)
     launched.interrupt()
     launched.wait_until_gone()
-    assert_nothing_is_left(launched.port, before)
+    assert_nothing_is_left(launched, before)
     assert "firewall" in launched.text
 
 
@@ -145,14 +147,18 @@ def test_the_next_trial_mends_what_a_killed_one_left(before: Machine, launched: 
         start_terminal(portal)
 
     launched.close()
-    assert_nothing_is_left(launched.port, before)
+    assert_nothing_is_left(launched, before)
 
 
-def test_a_port_in_use_is_refused_before_anything_begins(before: Machine, launched: Trial) -> None:
-    with socket.create_server(("127.0.0.1", launched.port)):
+@pytest.mark.parametrize("name", ["TRIAL_PORT", "TRIAL_APPS_PORT"])
+def test_a_port_in_use_is_refused_before_anything_begins(
+    before: Machine, launched: Trial, name: str
+) -> None:
+    port = launched.port if name == "TRIAL_PORT" else launched.apps_port
+    with socket.create_server(("127.0.0.1", port)):
         launched.start()
         assert launched.make.wait(60) != 0
-    assert f"port {launched.port} is in use" in launched.text
+    assert f"port {port} is in use. Choose another: make trial {name}={port + 10}" in launched.text
     assert machine() == before
 
 

@@ -9,10 +9,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 import pytest
 from adapters.fakes_engine import HELLO, FakeEngine, FakeFiles, FakeHomes, FakeLibrary
+from adapters.fakes_forwarder import FakeForwarder
 from adapters.fakes_gateway import FakeGateway
 
 from control_plane.adapters.accounting_db import PeeweeAccounting
@@ -124,6 +126,13 @@ def application() -> Application200:
 
 @pytest.fixture
 def loop() -> Iterator[asyncio.AbstractEventLoop]:
+    with running_loop() as made:
+        yield made
+
+
+@contextmanager
+def running_loop() -> Iterator[asyncio.AbstractEventLoop]:
+    """Run a loop in a thread of its own until the context ends."""
     made = asyncio.new_event_loop()
     thread = threading.Thread(target=made.run_forever, daemon=True)
     thread.start()
@@ -173,7 +182,7 @@ def opened(  # noqa: PLR0913, PLR0917 - one argument a part
     """Open a plane with its cast in a directory, until the context ends."""
     url = str(tmp_path / "remoteapp.db")
     make_file(Path(url))
-    migrate(url)
+    Path(url).write_bytes(_filled())
     database = Database(url)
     stores = PeeweeStores([url])
     jobs = LoopJobs(loop, probe=application)
@@ -206,6 +215,7 @@ def opened(  # noqa: PLR0913, PLR0917 - one argument a part
         homes=homes,
         files=FakeFiles(engine),
         gateway=gateway,
+        forwarder=FakeForwarder(clock),
         passwords=Argon2Passwords(),
         host=FakeHost(),
         folders=HostFolders([root], [tmp_path]),
@@ -216,7 +226,6 @@ def opened(  # noqa: PLR0913, PLR0917 - one argument a part
         access=Access(),
         clock=clock,
     )
-    _cast(made)
     yield made
     made.image_checks.close()
     jobs.close()
@@ -254,10 +263,23 @@ def until(true: Callable[[], object], seconds: float = 5) -> None:
         time.sleep(0.005)
 
 
-def _cast(plane: Plane) -> None:
+@cache
+def _filled() -> bytes:
+    """Return a database with its cast, made once: every test has a copy."""
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "cast.db"
+        make_file(path)
+        migrate(str(path))
+        database = Database(str(path))
+        _cast(PeeweeAccounting(database), PeeweeRecords(database))
+        database.close()
+        return path.read_bytes()
+
+
+def _cast(accounting: PeeweeAccounting, records: PeeweeRecords) -> None:
     for number, name in enumerate(("alice", "bob", "charlie")):
-        plane.accounting.add_user(User(name, "virtual", uid=70000 + number, gid=70000 + number))
-        plane.records.set_password(name, plane.passwords.hash(f"{name}'s password"))
-    plane.accounting.add_application(Application(APPLICATION, HELLO, display_name="Hello"))
+        accounting.add_user(User(name, "virtual", uid=70000 + number, gid=70000 + number))
+        records.set_password(name, Argon2Passwords().hash(f"{name}'s password"))
+    accounting.add_application(Application(APPLICATION, HELLO, display_name="Hello"))
     for name in ("alice", "bob"):
-        plane.accounting.add_grant(Grantee("user", name), APPLICATION, Policy(allow_home=True))
+        accounting.add_grant(Grantee("user", name), APPLICATION, Policy(allow_home=True))

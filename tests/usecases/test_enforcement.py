@@ -141,6 +141,19 @@ def test_what_is_kept_running_computes_on_cut_off_and_is_connected_again_at_a_ne
     assert not plane.records.kept_running()
 
 
+def test_what_is_open_is_cut_by_a_new_address_and_computes_on(
+    plane: Plane, alice: Caller, engine: FakeEngine, gateway: FakeGateway
+) -> None:
+    session = running(plane, alice, grant_of(plane, "alice"))
+    enforcement.cut_connections(plane, "alice")
+    until(lambda: plane.access.sessions[session.id].address != session.address)
+    until(lambda: not plane.access.sessions[session.id].cut_off)
+    again = settled(plane, session)
+    assert (again.state, again.grant_id) == (State.READY, session.grant_id)
+    assert [(one.running, one.address) for one in engine.containers()] == [(True, again.address)]
+    assert list(gateway.routes) == [Route(session.id, again.address, session.port)]
+
+
 def test_what_is_kept_running_comes_back_under_a_new_grant_of_the_same_application(
     plane: Plane, alice: Caller
 ) -> None:

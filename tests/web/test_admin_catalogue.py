@@ -69,7 +69,9 @@ def test_an_application_of_a_missing_image_is_made_with_a_warning(admins: TestCl
     assert (shown.json(), shown.headers["etag"]) == (made.json(), made.headers["etag"])
 
 
-def test_what_is_allowed_and_has_a_catch_is_said(admins: TestClient, engine: FakeEngine) -> None:
+def test_what_is_allowed_and_has_a_catch_is_said(
+    plane: Plane, admins: TestClient, engine: FakeEngine
+) -> None:
     older = {"eu.simphony-project.docker.ui_name": "Old"}
     engine.known[HELLO] = replace(engine.known[HELLO], labels=older)
     address = f"{APPLICATIONS}/{APPLICATION}"
@@ -77,6 +79,9 @@ def test_what_is_allowed_and_has_a_catch_is_said(admins: TestClient, engine: Fak
     assert older_caution.startswith("It was made for simphony-remote: it starts as root")
     changed = admins.patch(address, json={"strip_path": True}).json()
     assert (changed["strip_path"], len(changed["warnings"])) == (True, 2)
+    # On a host of its own all of it is the session's.
+    object.__setattr__(plane, "site", replace(plane.site, apps_domain="apps.test"))
+    assert len(admins.get(address).json()["warnings"]) == 1
     body = {"user": "charlie", "application": APPLICATION, "policy": {"legacy_home": True}}
     (risk,) = admins.post(GRANTS, json=body).json()["warnings"]
     assert "leave a set-uid file on the host" in risk
@@ -117,6 +122,7 @@ def test_an_application_says_what_keeps_it_from_starting(
         ({"image": "a", "ready_path": "/a b"}, 422, ["ready_path"]),
         ({"image": "a", "strip_path": "yes"}, 422, ["strip_path"]),
         ({"image": "a", "run_as": "admin"}, 422, ["run_as"]),
+        ({"image": "a", "run_as": "root", "command": ["sh"]}, 422, ["command"]),
         ({"image": "a", "colour": "red", "port": 0}, 422, ["port", "colour"]),
         ({"image": HELLO}, 409, None),
     ],

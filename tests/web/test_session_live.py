@@ -24,6 +24,9 @@ HOURS = 8 * 3600
 SOON = 2_000  # ms in which whatever happens is to be seen
 FROM_CONTAINERS = re.compile("/containers/")
 APPLICATION = "<title>Inside</title><h1>The application</h1><input autofocus>"
+# What the applications' own origin answers first.
+ARRIVAL = """<noscript><meta http-equiv="refresh" content="0; url={to}"></noscript>
+<script>parent.postMessage({{ remoteapp: "arrived" }}, "*"); location.replace("{to}");</script>"""
 Open = Callable[..., Page]
 
 
@@ -70,7 +73,9 @@ def ready(plane: Plane, starting: Session, application: Application200) -> Sessi
 
 
 def answer(route: Route) -> None:
-    route.fulfill(content_type="text/html", body=APPLICATION)
+    _, is_arrival, wanted = route.request.url.partition("/arrive?to=")
+    page = ARRIVAL.format(to=wanted) if is_arrival else APPLICATION
+    route.fulfill(content_type="text/html", body=page)
 
 
 def sign_in(context: BrowserContext, place: Served) -> None:

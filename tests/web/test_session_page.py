@@ -93,8 +93,9 @@ def test_a_start_is_told_on_a_page_that_looks_again_by_itself(
     assert "The application gets ready…" in text_of(page)
     assert "When it does not answer within 5 s, it is stopped" in text_of(page)
     path = f"/user/alice/containers/{starting.id}/"
-    assert f'will be at <a href="{path}">its own address</a>.' in page.text
-    assert f'src="{path}"' not in page.text
+    address = f"https://portal.test:8444{path}"
+    assert f'will be at <a href="{address}">its own address</a>.' in page.text
+    assert ' src="https' not in page.text
 
 
 def test_what_is_ready_is_shown_with_its_picture_and_does_not_look_again(
@@ -103,9 +104,19 @@ def test_what_is_ready_is_shown_with_its_picture_and_does_not_look_again(
     page = browser.get(page_of(ready))
     assert "<title>Hello " in page.text
     assert f'<link rel="icon" href="/api/v1/applications/{ready.grant_id}/icon"' in page.text
-    assert f'src="/user/alice/containers/{ready.id}/"' in page.text
+    way = f"/.remoteapp/arrive?to=/user/alice/containers/{ready.id}/"
+    assert f' src="https://portal.test:8444{way}"></iframe>\n</noscript>' in page.text
+    assert f'data-src="https://portal.test:8444{way}"' in page.text
     assert "http-equiv" not in page.text
     assert f'formaction="/sessions/{ready.id}/stop"' in page.text
+
+
+def test_an_application_may_not_lead_the_portals_page_away(
+    browser: TestClient, ready: Session
+) -> None:
+    allowed = re.findall(r' sandbox="([^"]*)"', browser.get(page_of(ready)).text)
+    words = "allow-scripts allow-same-origin allow-forms allow-downloads allow-modals allow-popups"
+    assert allowed == [words, words]  # with scripts, and without
 
 
 def test_the_end_is_told_with_its_reason(browser: TestClient, ready: Session) -> None:
@@ -232,7 +243,7 @@ def test_what_nobody_may_enter_says_that_it_computes_on(
     assert 'data-state="apart"' in page.text
     assert "Nobody can enter Hello now" in text_of(page)
     assert "<iframe" in page.text
-    assert f'src="/user/alice/containers/{ready.id}/"' not in page.text
+    assert ' src="https' not in page.text
 
 
 def test_without_its_grant_it_is_still_shown_and_not_extended(

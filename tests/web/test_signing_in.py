@@ -108,12 +108,13 @@ def test_nobody_is_led_out_of_the_portal(
     assert come_back(browser, set_out(browser, evil)).headers["location"] == "/"
 
 
+@pytest.mark.parametrize("more", ["x", "é"])
 def test_a_return_that_was_tampered_with_signs_nobody_in(
-    browser: TestClient, elsewhere: FakeProvider
+    browser: TestClient, elsewhere: FakeProvider, more: str
 ) -> None:
     elsewhere.accounts["a code"] = Account(ISSUER, "1", "erin")
     state = set_out(browser)
-    answer = come_back(browser, f"{state}x")
+    answer = come_back(browser, f"{state}{more}")
     assert answer.status_code == 401
     assert "not begun in this browser" in answer.text
     assert COOKIE not in cookies(answer)

@@ -19,7 +19,7 @@ from control_plane.domain.ports import Plane
 
 APPLICATIONS = 100
 MOST = 60_000
-NGINX = Path(__file__).parents[2] / "nginx" / "snippets" / "server-portal.conf.j2"
+NGINX = Path(__file__).parents[2] / "nginx" / "snippets" / "portal-pages.conf.j2"
 # Icons apart: a browser keeps them by their digest.
 LOADED = re.compile(r'<(?:script[^>]*? src|link rel="(?:stylesheet|modulepreload)" href)="([^"]+)"')
 IMPORTED = re.compile(r'^import\b[^"]*"(\.[^"]+)";', re.MULTILINE)

@@ -11,7 +11,7 @@ def main() -> int:
     """Print what it says of its parts; return 0 when all are well."""
     try:
         found = site.load()
-        where = site.address(found.public_url)
+        where = site.address(found)
         nginx = Nginx(f"https://{where.names[0]}:{where.port}", places.TLS / "server.pem")
         answer = nginx.ask("GET", "/readyz")
     except (ControlPlaneError, OSError) as error:

@@ -7,6 +7,7 @@ one-shot are root.
 import os
 import socket
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from control_plane.adapters import nginx_says, nginx_site
@@ -33,6 +34,7 @@ def environment(found: Settings, boot: Path) -> Mapping[str, str]:
         RUNTIME_DIRECTORY=str(boot),
         ROUTES_STATUS=str(places.ROUTES_STATUS),
         CREDENTIALS_DIRECTORY=str(places.CREDENTIALS),
+        FORWARDER_SOCKET=str(places.FORWARDER_CONTROL),
         HOME=str(found.state_directory),
     )
 
@@ -48,6 +50,19 @@ def control_plane(
         environment=environment,
         account=account,
         listener=listener,
+    )
+
+
+def forwarder(public: socket.socket, control: socket.socket, service: Account) -> Command:
+    """Return the command of the forwarder, which gets its two sockets and no group."""
+    return Command(
+        name="forwarder",
+        words=(command("control-plane"), "forward"),
+        log=places.ERRORS,
+        environment=account.environment(),
+        account=replace(service, gids=()),
+        listener=public,
+        control=control,
     )
 
 
@@ -85,12 +100,16 @@ def _site(found: Settings, where: Address, session_range: str) -> NginxSite:
         public_url=found.public_url,
         server_names=where.names,
         listen=where.listen,
+        apps_domain=found.apps_domain,
+        apps_port=found.apps_port,
+        apps_listen=where.apps,
         redirect_listen=where.redirect,
         certificate=places.TLS / "server.pem",
         certificate_key=places.TLS / "server.key",
         # Browsers that were told so take no certificate that they do not know.
         hsts_seconds=_A_YEAR if certificate.is_the_operators() else 0,
         socket=places.SOCKET,
+        forwarder_socket=places.FORWARDER,
         cache=places.DECISIONS,
         session_range=session_range,
         routes=places.NGINX / "routes.conf",

@@ -5,7 +5,7 @@ Invariant: what is kept lies in the state or the configuration, which are direct
 
 from pathlib import Path
 
-from control_plane.adapters import operator_client
+from control_plane.adapters import forwarder_client, operator_client
 
 CONFIGURATION = Path("/etc/remoteapp")
 SECRET = CONFIGURATION / "secret"
@@ -17,6 +17,8 @@ TEMPLATES = Path("/opt/remoteapp/nginx")
 # In memory, new with each start of the container.
 RUN = Path("/run")
 SOCKET = operator_client.SOCKET
+FORWARDER = SOCKET.with_name("forwarder.sock")
+FORWARDER_CONTROL = forwarder_client.SOCKET
 CREDENTIALS = RUN / "remoteapp-credentials"
 ROUTES_STATUS = RUN / "remoteapp-routes" / "status.json"
 NGINX = RUN / "remoteapp-nginx"

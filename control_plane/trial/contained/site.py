@@ -25,11 +25,17 @@ _LOCAL = ("localhost", "127.0.0.1", "::1")
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """By which names the portal is known, and where nginx listens, for TLS and for plain HTTP."""
+    """By which names the portal is known, and where nginx listens, for TLS and for plain HTTP.
+
+    `apps` is where it listens for applications, if they live on another port; `certified` what the
+    certificate holds for, the names of sessions too.
+    """
 
     names: tuple[str, ...]
     listen: tuple[str, ...]
     redirect: tuple[str, ...]
+    apps: tuple[str, ...]
+    certified: tuple[str, ...]
 
     @property
     def port(self) -> int:
@@ -51,18 +57,28 @@ def load() -> Settings:
     return found
 
 
-def address(public_url: str) -> Address:
+def address(found: Settings) -> Address:
     """Return where nginx listens: on the address's port, or as PORTAL_LISTEN says."""
-    parts = urlsplit(public_url)
+    parts = urlsplit(found.public_url)
     name, port = parts.hostname or "", parts.port or _HTTPS
     names = _LOCAL if name == "localhost" else (name,)
     if named := tuple(os.environ.get(_LISTEN, "").split()):
         if not all(one.rpartition(":")[2].isdecimal() for one in named):
             raise SettingsError(f"{_LISTEN} = {' '.join(named)!r}: must be ADDRESS:PORT")
-        return Address(names, named, ())
+        return _address(found, names, named, ())
     every = ("0.0.0.0", "[::]") if "[::1]" in gateway.loopback() else ("0.0.0.0",)  # noqa: S104
     redirect = tuple(f"{one}:{_HTTP}" for one in every) if port == _HTTPS else ()
-    return Address(names, tuple(f"{one}:{port}" for one in every), redirect)
+    return _address(found, names, tuple(f"{one}:{port}" for one in every), redirect)
+
+
+def _address(
+    found: Settings, names: tuple[str, ...], listen: tuple[str, ...], redirect: tuple[str, ...]
+) -> Address:
+    if found.apps_domain:
+        return Address(names, listen, redirect, (), (*names, f"*.{found.apps_domain}"))
+    hosts = dict.fromkeys(one.rpartition(":")[0] for one in listen)
+    apps = tuple(f"{one}:{found.apps_port}" for one in hosts) if found.apps_port else ()
+    return Address(names, listen, redirect, apps, names)
 
 
 def service_account(found: Settings) -> Account:

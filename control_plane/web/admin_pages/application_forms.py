@@ -32,6 +32,7 @@ PROMISES: Mapping[str, str] = {
     "workspace": "Writes to the home",
     "listeners": "Listens on nothing else",
     "capabilities": "Needs no rights",
+    "read-only": "Leaves its image as it is",
     "sigterm": "Ends when told to",
     "resources": "Size and memory",
 }

@@ -163,12 +163,14 @@ def _listed(visit: entry.Visit) -> Response:
 def _rows(visit: entry.Visit) -> list[Row]:
     images = answers.images(visit.plane)
     counts = Counter(one.application.id for one in visit.plane.accounting.grants())
-    return [_row(one, images, counts) for one in visit.plane.accounting.applications()]
+    return [_row(visit, one, images, counts) for one in visit.plane.accounting.applications()]
 
 
-def _row(one: Application, images: answers.Images, counts: Mapping[str, int]) -> Row:
+def _row(
+    visit: entry.Visit, one: Application, images: answers.Images, counts: Mapping[str, int]
+) -> Row:
     image = (images or {}).get(one.image)
-    warnings = answers.application(one, images).warnings
+    warnings = answers.application(visit.plane, one, images).warnings
     return Row(one, catalogue.name_of(one, image), image, counts.get(one.id, 0), warnings)
 
 
@@ -211,7 +213,7 @@ def _shown(visit: entry.Visit, form: Form | None, checking: Form | None = None) 
     content: dict[str, Any] = fields_of_applications.as_fields(application)
     content["version"] = etags.tag(visit.plane, application)
     context = {
-        "row": _row(application, images, {}),
+        "row": _row(visit, application, images, {}),
         "one": application,
         "image": image,
         "engine_away": images is None,
@@ -231,7 +233,7 @@ def _shown(visit: entry.Visit, form: Form | None, checking: Form | None = None) 
 
 def _leaving(visit: entry.Visit, form: Form) -> Response:
     application = _application(visit)
-    row = _row(application, answers.images(visit.plane), {})
+    row = _row(visit, application, answers.images(visit.plane), {})
     context = {"one": application, "row": row, **_held(visit, application)}
     return visit.page("admin/applications_remove.html", context, form)
 

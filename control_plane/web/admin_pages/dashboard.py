@@ -22,6 +22,21 @@ from control_plane.web.plots import Plots
 
 DAYS = 14
 _MOST_ROWS = 5
+# What applications are kept from, by where they live.
+APART = {
+    "domain": (
+        "Each session has a host of its own (apps_domain): applications are kept from the portal "
+        "and from one another."
+    ),
+    "port": (
+        "Applications have a port of their own (apps_port): they are kept from the portal, but not "
+        "from one another. Only apps_domain does that, too."
+    ),
+    "one": (
+        "This portal is semi-trusted: applications share its own address, and their scripts can do "
+        "in it whatever their visitor may. apps_port or apps_domain keeps them apart."
+    ),
+}
 _STATES = (State.READY, State.STARTING, State.STOPPING, State.FAILED)
 _DAY = timedelta(days=1)
 
@@ -61,6 +76,7 @@ def _shown(visit: entry.Visit) -> Response:
     context = {
         "present": _present(plane),
         "figures": plane.condition.figures(),
+        "apart": APART[plane.site.origins.mode],
         "elsewhere": plane.site.reach.elsewhere,
         "examined": plane.condition.examined(),
         "visits": _visits(plane.records, now),

@@ -147,7 +147,7 @@ def _wanted(visit: entry.Visit, asked: lists.Wanted) -> Sequence[Grant]:
 def _row(visit: entry.Visit, one: Grant, images: answers.Images) -> Row:
     image = (images or {}).get(one.application.image)
     said = policy_forms.said(one.policy, visit.plane.site.limits)
-    known = answers.application(one.application, images)
+    known = answers.application(visit.plane, one.application, images)
     missing = known.warnings[:1] if image is None else []
     problem = answers.grant(visit.plane, one, images).problem or "".join(missing)
     return Row(one, catalogue.name_of(one.application, image), said, problem)

@@ -13,6 +13,7 @@ from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from control_plane import sharing
 from control_plane.domain.entities import Load, Session, State
 from control_plane.domain.ports import Plane
 from control_plane.errors import ControlPlaneError
@@ -99,6 +100,15 @@ async def send_message(request: Request) -> Response:
     return entry.leads_to(f"{LIST}/{visit.named()}", "sent")
 
 
+async def revoke_share(request: Request) -> Response:
+    """POST /admin/sessions/{id}/shares/{share}/revoke: at once; the owner sees that it is gone."""
+    visit = entry.change(request)
+    form = await entry.attempt(visit, Form(MESSAGE), lambda: _revoke(visit))
+    if form.refused:
+        return await run_in_threadpool(_shown, visit, form)
+    return entry.leads_to(f"{LIST}/{visit.named()}", "revoked")
+
+
 async def ask(request: Request) -> Response:
     """GET /admin/sessions/stop?id=&id=: what is lost by whom, and one question."""
     visit = entry.look(request)
@@ -129,10 +139,16 @@ def _shown(visit: entry.Visit, form: Form) -> Response:
         "one": session,
         "grant": next((one for one in grants if one and one.id == session.grant_id), None),
         "policy": session.policy and render.policy(session.policy),
+        "shares": sharing.shares_of_anyones(plane, session.id),
         "may_stop": session.id in plane.access.sessions,
         **_log(visit, session),
     }
     return visit.page("admin/sessions_one.html", context, form)
+
+
+def _revoke(visit: entry.Visit) -> None:
+    session, by = api.anyones(visit.call), visit.actor
+    sharing.revoke_anyones(visit.plane, by.name, session.id, visit.named("share"), by.address)
 
 
 def _log(visit: entry.Visit, session: Session) -> dict[str, object]:

@@ -68,11 +68,21 @@ function remove(row) {
   row.remove();
 }
 
+/** Show what others share, where that has changed. */
+function showShared(found) {
+  const shown = [...document.querySelectorAll("[data-shared]")].map((row) => `${row.dataset.shared} ${row.dataset.access}`);
+  const now = found.map((one) => `${one.id} ${one.access}`);
+  if (shown.sort().join() !== now.sort().join()) renew(["shared"]).catch(() => {});
+}
+
 async function refresh() {
-  const { items } = await ask("GET", "/sessions");
+  const { items: every } = await ask("GET", "/sessions");
+  const isShared = ({ access }) => access === "view" || access === "control";
+  const items = every.filter((one) => !isShared(one));
+  showShared(every.filter(isShared));
   const living = new Set(items.map((one) => one.id));
   items.forEach(show);
-  for (const row of document.querySelectorAll(".session")) {
+  for (const row of document.querySelectorAll(".session[data-id]")) {
     if (!living.has(row.dataset.id)) remove(row);
   }
   others.hidden = !others.querySelector(".session");
@@ -191,7 +201,7 @@ for (const list of document.querySelectorAll(".sessions")) {
 }
 // A page that comes back from the browser's memory was left by a start.
 addEventListener("pageshow", () => document.querySelectorAll(".start").forEach((form) => hold(form, false)));
-document.querySelectorAll(".session").forEach(complete);
+document.querySelectorAll(".session[data-id]").forEach(complete);
 document.querySelectorAll(".chip").forEach(choosesCategory);
 if (search) listenToSearch();
 if (search?.value || category) filter();
@@ -202,3 +212,5 @@ function hear({ by }) {
 }
 
 follow("/sessions", { hear, opened: refreshSoon });
+// What others do with theirs is not told here.
+setInterval(() => document.hidden || refreshSoon(), 10000);

@@ -1,57 +1,44 @@
 // One session: its progress, the application in a frame, its time, its log, its end.
 
+import { drop, enter, hold, isEntered, showBar } from "./frame.js";
 import { ask, follow, say } from "./portal.js";
 import { renew } from "./renew.js";
+import "./sharing.js";
 import { start, stop } from "./sessions.js";
 import { keepTime } from "./time_left.js";
 import "./told.js";
 import { _ } from "./words.js";
 
 const page = document.body;
-const { id, name, path } = page.dataset;
+const { id, name } = page.dataset;
 const at = (element) => document.getElementById(element);
-const frame = at("application");
 const alert = at("alert");
 const offset = Date.parse(page.dataset.now) - Date.now(); // by how much the portal's clock is ahead
 const now = () => Date.now() + offset;
 const STEPS = { "Starting.": _("Starting."), "The container runs.": _("The container runs.") };
 const THEN = { "The container runs.": _("The application gets ready…") };
 // What of the page the portal writes anew whenever something has happened.
-const PARTS = ["state", "time", "messages", "warning", "ended"];
+const PARTS = ["state", "time", "messages", "warning", "ended", "entering"];
 let leaving = false;
-let failures = 0;
 let isOld = false; // what the frame shows is of an address that is closed
 
 function show() {
   const { state } = page.dataset;
-  if (state === "ready") enter();
+  if (state === "ready") open();
   else if (state !== "starting") leave(state);
 }
 
-function enter() {
-  if (frame.getAttribute("src") && !isOld) hold();
-  else frame.src = path;
+function open() {
+  if (isEntered() && !isOld) hold();
+  else enter();
   isOld = false;
-}
-
-/** Give the keyboard to the application. */
-function hold() {
-  if (!frame.getAttribute("src")) return; // the empty page that every frame begins with
-  if (!document.querySelector("dialog[open]")) frame.focus();
-  try {
-    frame.contentWindow.addEventListener("keydown", leadBack, true);
-    failures = 0;
-  } catch {
-    // Not ours: the browser's own error page, since the network failed while it loaded.
-    if (failures++ < 5) setTimeout(() => { frame.src = path; }, 500 * failures);
-  }
 }
 
 function leave(state) {
   showBar(true);
   isOld = true;
   if (state === "apart") return;
-  frame.remove();
+  drop();
   if (state === "stopping") return;
   unfollow();
   if (!at("ended").contains(document.activeElement)) at("ended-title").focus();
@@ -118,7 +105,7 @@ async function extend() {
   await ask("POST", `/sessions/${id}/extend`, { seconds: Number(page.dataset.longest) });
   await look();
   at("warning-said").textContent = _("It was extended: {left}.", { left: at("left-text")?.textContent });
-  frame.focus();
+  hold();
 }
 
 async function readLog() {
@@ -130,33 +117,6 @@ async function readLog() {
     log.textContent = problem.message;
   }
   log.scrollTop = log.scrollHeight;
-}
-
-function showBar(shown) {
-  page.classList.toggle("without-bar", !shown);
-}
-
-function toggleFullScreen() {
-  if (document.fullscreenElement) document.exitFullscreen();
-  else document.documentElement.requestFullscreen();
-}
-
-document.addEventListener("fullscreenchange", () => {
-  const full = Boolean(document.fullscreenElement);
-  showBar(!full);
-  // Escape belongs to the desktop then; held down it still leaves the full screen.
-  if (full) navigator.keyboard?.lock?.().catch(() => {});
-  else navigator.keyboard?.unlock?.();
-  if (full) frame.focus();
-});
-
-/** A desktop takes every key, Tab too; one chord is kept as the way back to the bar. */
-function leadBack(event) {
-  if (event.key !== "Home" || !event.ctrlKey || !event.altKey) return;
-  event.preventDefault();
-  event.stopImmediatePropagation();
-  showBar(true);
-  at("back").focus();
 }
 
 const startAgain = () => start(name, JSON.parse(page.dataset.again));
@@ -175,9 +135,6 @@ at("show-log").addEventListener("click", (event) => {
   at("log-dialog").showModal();
   readLog();
 });
-at("full-screen").addEventListener("click", toggleFullScreen);
-at("hide-bar").addEventListener("click", () => { showBar(false); frame.focus(); });
-at("show-bar").addEventListener("click", () => { showBar(true); at("hide-bar").focus(); });
 at("refresh-log").addEventListener("click", readLog);
 at("close-log").addEventListener("click", () => at("log-dialog").close());
 
@@ -186,6 +143,4 @@ setInterval(() => {
 }, 500);
 const count = keepTime(now);
 const unfollow = follow(`/sessions/${id}/events`, { hear });
-frame.addEventListener("load", hold);
-page.classList.add("with-scripts");
 show();

@@ -59,13 +59,14 @@ document.getElementById("screen").addEventListener("pointerdown", () => {
   if (document.getElementById("keys").hidden) close();
 }, true);
 
-// In a frame, Ctrl Alt Home is the portal's; in a tab of its own the page answers it like Ctrl Alt End.
+// In a frame, Ctrl Alt Home is the portal's, which may not listen here and is told; in a tab of its own the page
+// answers it like Ctrl Alt End.
 addEventListener("keydown", (event) => {
-  const isOurs = event.key === "End" || (event.key === "Home" && !isFramed);
-  if (!isOurs || !event.ctrlKey || !event.altKey) return;
+  if (!["End", "Home"].includes(event.key) || !event.ctrlKey || !event.altKey) return;
   event.preventDefault();
   event.stopImmediatePropagation();
-  enter();
+  if (event.key === "Home" && isFramed) parent.postMessage({ remoteapp: "bar" }, "*");
+  else enter();
 }, true);
 
 fullScreen.hidden = isFramed || !document.fullscreenEnabled;

@@ -47,7 +47,7 @@ def main() -> None:
     warnings = [
         *shadowed(IPv4Network(wanted["session_range"])),
         *clock(),
-        *name(wanted["host"]),
+        *name(wanted["host"], wanted["apps_domain"]),
     ]
     print(json.dumps({"problems": problems, "warnings": warnings}))
 
@@ -91,8 +91,8 @@ def ports(allowed: Mapping[str, list[str]]) -> Iterator[str]:
         for holder in sorted(holders.difference(programs)):
             yield (
                 f"Port {number}: {holder} listens on it; only {' or '.join(programs)} may. Stop it "
-                "or move it to another port; ours are set by remoteapp_public_url and "
-                "remoteapp_nginx_http_port."
+                "or move it to another port; ours are set by remoteapp_public_url, "
+                "remoteapp_nginx_http_port and apps_port of remoteapp_settings."
             )
 
 
@@ -132,15 +132,26 @@ def clock() -> Iterator[str]:
         )
 
 
-def name(host: str) -> Iterator[str]:
+def name(host: str, apps_domain: str) -> Iterator[str]:
     """Warn when the portal's name is unknown here: people and an authority have to find it."""
-    try:
-        socket.getaddrinfo(host, None)
-    except OSError:
+    if not _is_known(host):
         yield (
             f"Name: {host} of remoteapp_public_url is unknown to the host's resolver. Enter it "
             "into the DNS before people come; certificates by ACME need it now."
         )
+    if apps_domain and not _is_known(f"{'0' * 32}.{apps_domain}"):
+        yield (
+            f"Name: *.{apps_domain} of apps_domain is unknown to the host's resolver. Enter the "
+            "wildcard into the DNS before people come: each session has a name below it."
+        )
+
+
+def _is_known(host: str) -> bool:
+    try:
+        socket.getaddrinfo(host, None)
+    except OSError:
+        return False
+    return True
 
 
 def _version(program: str) -> tuple[int, int] | None:

@@ -1,0 +1,1 @@
+"""The door to the container engine: a process of its own, with rules that are the host's."""
