@@ -75,7 +75,7 @@ def test_of_the_users_of_a_host_the_portal_alone_reaches_a_session(
         "www-data": REACHED,
         "remoteapp": REACHED,
         "remoteapp-forwarder": REACHED,
-        "remoteapp-engine": SHUT,
+        "remoteapp-engine": REACHED,  # it checks images
         "remoteapp-pam": SHUT,
         "ops": SHUT,
         "nobody": SHUT,

@@ -1,6 +1,7 @@
 """`make trial`, from one command to a desktop, and back to the machine as it was."""
 
 import os
+import shutil
 import signal
 import socket
 import ssl
@@ -29,6 +30,7 @@ BUILDING_SECONDS = 1800
 def before(tmp_path: Path) -> Machine:
     with pam_service():  # one that a killed run left goes with this one
         pass
+    shutil.rmtree(RUN, ignore_errors=True)  # as does its directory
     with engine.provided(tmp_path):  # it clears away what one that was killed left of containers
         pass
     return machine()
