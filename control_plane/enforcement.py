@@ -57,7 +57,7 @@ def cut_connections(plane: Plane, owner: str) -> None:
         if one.state is State.READY and not one.cut_off
     ]
     for session in open_now:
-        _cut_off(plane, session, "its owner signed out everywhere")
+        _cut_off(plane, session, "all sign-ins of its owner have ended")
     if open_now:
         enforce(plane)
 

@@ -12,7 +12,7 @@ APART = "It keeps its files at /workspace, apart from your other files."
 _LEGACY_HOME = (
     "legacy_home: an image that starts as root gets the real home and writable volumes. Its entry "
     "point can change the mode of every file there, give it away, or leave a set-uid file on the "
-    "host."
+    "host. It starts only where /etc/remoteapp/engine.toml says allow_legacy_home, too."
 )
 _LEGACY_HOME_ALONE = "legacy_home does nothing here: the image does not start as root."
 _STRIP_PATH = (

@@ -13,7 +13,7 @@ from urllib.parse import quote
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from control_plane import administration
+from control_plane import administration, enforcement
 from control_plane.domain import applications as fields_of_applications
 from control_plane.domain import policy as policies
 from control_plane.domain.entities import Application, Grant, Grantee, Group, User
@@ -66,6 +66,8 @@ def change_user(call: Call) -> Response:
     changed = administration.change_user(
         call.plane.books, call.actor, call.path["id"], changes, etags.precondition(call)
     )
+    if changes.get("password") is not None:
+        enforcement.cut_connections(call.plane, changed.name)
     return _shown(call, changed, _user(changed))
 
 

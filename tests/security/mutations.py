@@ -52,8 +52,11 @@ SIGNING_IN: Sequence[Mutation] = (
              "_LEAST_SECRET = 32", "_LEAST_SECRET = 0",
              "tests/test_settings.py::test_the_portal_does_not_begin_with_a_secret_that_could_be_guessed"),
     Mutation("signed-out-but-in", "control_plane/enforcement.py",
-             '        _cut_off(plane, session, "its owner signed out everywhere")\n', "        del session\n",
+             '        _cut_off(plane, session, "all sign-ins of its owner have ended")\n', "        del session\n",
              "tests/usecases/test_enforcement.py::test_what_is_open_is_cut_by_a_new_address_and_computes_on"),
+    Mutation("new-password-but-in", "control_plane/web/admin.py",
+             '    if changes.get("password") is not None:', '    if changes.get("password") == "":',
+             "tests/web/test_admin_pages.py::test_whoever_gets_a_password_is_cut_off_from_what_is_open"),
 )
 
 CONTROL_PLANE: Sequence[Mutation] = (

@@ -23,6 +23,11 @@ LINE_PIECES = [
     "99999", "\n", "\r", "\t", "\0", ";", "{", "}", '"', "#", "$", "|", "include /etc/passwd;",
 ]  # fmt: skip
 WORDS = st.one_of(st.text(max_size=40), st.lists(st.sampled_from(LINE_PIECES)).map("".join))
+# Lines that are routes but for what stands in one place, or are routes altogether.
+ADDRESSES = st.one_of(st.sampled_from(["10.213.0.2", "10.213.15.254"]), st.ip_addresses(v=4))
+MORE = st.just("") | WORDS
+LINES = st.builds(f"{{}}{ID} {{}}:{{}}{{}}".format, MORE, ADDRESSES, st.integers(0, 70000), MORE)
+CANDIDATES = st.one_of(WORDS, st.lists(LINES, max_size=4).map("\n".join))
 # nginx's own text, word for word: what a session's id and address may stand in.
 UPSTREAM = re.compile(
     r"upstream s_([0-9a-f]{32}) \{ server (10\.213\.[0-9.]+:[0-9]+); keepalive 32; \}"
@@ -31,8 +36,10 @@ MAPPED = re.compile(r'    "([0-9a-f]{32})\|(10\.213\.[0-9.]+:[0-9]+)" s_([0-9a-f
 VARIABLES = {"X11_WIDTH", "X11_HEIGHT", "X11_DEPTH", "STARTUPDATA"}
 LABELS = dict.fromkeys(("env.x11-width", "env.x11-height", "env.startupdata"), "yes")
 DESKTOP = Image("sha256:d", "d", {**hello().labels, **{IMAGE + k: v for k, v in LABELS.items()}})
+SIZES = st.builds("{}x{}{}".format, st.integers(0, 9000), st.integers(0, 9000), MORE)
 VALUES = st.one_of(
     st.text(max_size=60),
+    st.builds("/workspace/{}{}".format, st.just("a" * 1100) | st.just(""), WORDS),
     st.text("0123456789x-+ _٣", max_size=12),
     st.integers(),
     st.none(),
@@ -45,7 +52,7 @@ ANOTHER = settings(
 )
 
 
-@given(WORDS)
+@given(CANDIDATES)
 def test_no_candidate_puts_anything_but_routes_into_nginx(text: str) -> None:
     taken, refused = routes.read(text, NETWORK)
     written = routes.nginx_text(taken).splitlines()
@@ -58,7 +65,10 @@ def test_no_candidate_puts_anything_but_routes_into_nginx(text: str) -> None:
     assert routes.read(routes.candidate(taken), NETWORK) == (taken, [])
 
 
-@given(st.dictionaries(st.one_of(st.sampled_from(["resolution", "startup_file"]), WORDS), VALUES))
+@given(
+    st.fixed_dictionaries({}, optional={"resolution": SIZES, "startup_file": VALUES})
+    | st.dictionaries(st.one_of(st.sampled_from(["resolution", "startup_file"]), WORDS), VALUES)
+)
 def test_no_option_gets_anything_but_its_own_variables_into_a_container(
     asked: dict[str, object],
 ) -> None:

@@ -20,7 +20,7 @@ KINDS = {"older": (GREEDY_OLDER, ()), "foreign": (GREEDY, ("--run-as", "root"))}
 LIFTED = (
     "legacy_home: an image that starts as root gets the real home and writable volumes. Its entry "
     "point can change the mode of every file there, give it away, or leave a set-uid file on the "
-    "host."
+    "host. It starts only where /etc/remoteapp/engine.toml says allow_legacy_home, too."
 )
 
 

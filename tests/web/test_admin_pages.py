@@ -6,11 +6,16 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from served import portal_of
 from starlette.testclient import TestClient
+from usecases.conftest import grant_of, until
+from web.conftest import token_of
 
+from control_plane import sessions
 from control_plane.adapters.accounting_csv import COLUMNS, csv_accounting
-from control_plane.domain.entities import Group, SignIn, User
+from control_plane.domain.access import Caller
+from control_plane.domain.entities import SCOPES, Group, SignIn, User
 from control_plane.domain.ports import Plane
 
 HOUR = timedelta(hours=1)
@@ -75,6 +80,23 @@ def test_a_password_that_is_made_here_is_shown_once_and_works(
     short = admin.post("/admin/users/yan/password", data={"password": "short"})
     assert short.status_code == 422
     assert "must have 8 to 1024 characters" in short.text
+
+
+@pytest.mark.parametrize("way", ["page", "api"])
+def test_whoever_gets_a_password_is_cut_off_from_what_is_open(
+    admin: TestClient, plane: Plane, alice: Caller, way: str
+) -> None:
+    opened = sessions.begin(plane, alice, grant_of(plane, "alice"), {}, instead=False)
+    until(lambda: plane.access.sessions[opened.id].ready_at)
+    before = plane.access.sessions[opened.id].address
+    password = {"password": "a long password"}
+    if way == "page":
+        assert admin.post("/admin/users/alice/password", data=password).status_code == 303
+    else:
+        token = {"Authorization": f"Bearer {token_of(plane, 'admin', *SCOPES)}"}
+        answer = admin.patch("/api/v1/admin/users/alice", json=password, headers=token)
+        assert answer.status_code == 200
+    until(lambda: plane.access.sessions[opened.id].address not in ("", before))
 
 
 def test_whoever_is_disabled_is_told_of_before_and_may_be_enabled_again(

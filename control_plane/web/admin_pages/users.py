@@ -8,7 +8,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from control_plane import administration, departures, rules
+from control_plane import administration, departures, enforcement, rules
 from control_plane.domain.entities import User
 from control_plane.errors import ControlPlaneError, NotFoundError
 from control_plane.web import admin_schemas as schemas
@@ -230,6 +230,8 @@ def _disabling(visit: entry.Visit, form: Form) -> Response:
 async def _changing(visit: entry.Visit, form: Form, changes: dict[str, object]) -> Form:
     def act() -> None:
         administration.change_user(visit.books, visit.actor, visit.named(), changes, lambda _: None)
+        if "password" in changes:
+            enforcement.cut_connections(visit.plane, visit.named())
 
     return await entry.attempt(visit, form, act)
 
