@@ -12,7 +12,7 @@ from security.world import COOKIE, ORIGIN, World
 
 from control_plane.domain import options, routes
 from control_plane.domain.entities import Image, Policy
-from control_plane.domain.labels import IMAGE
+from control_plane.domain.labels import IMAGE, RESOLUTION, STARTUP_FILE
 from control_plane.domain.origins import Origins
 from control_plane.errors import InvalidError
 
@@ -34,9 +34,10 @@ UPSTREAM = re.compile(
 )
 MAPPED = re.compile(r'    "([0-9a-f]{32})\|(10\.213\.[0-9.]+:[0-9]+)" s_([0-9a-f]{32});')
 VARIABLES = {"X11_WIDTH", "X11_HEIGHT", "X11_DEPTH", "STARTUPDATA"}
-LABELS = dict.fromkeys(("env.x11-width", "env.x11-height", "env.startupdata"), "yes")
+LABELS = dict.fromkeys((*RESOLUTION, STARTUP_FILE), "yes")
 DESKTOP = Image("sha256:d", "d", {**hello().labels, **{IMAGE + k: v for k, v in LABELS.items()}})
-SIZES = st.builds("{}x{}{}".format, st.integers(0, 9000), st.integers(0, 9000), MORE)
+WIDTHS, HEIGHTS = (st.integers(*most) for most in (options.WIDTH, options.HEIGHT))
+SIZES = st.builds("{}x{}{}".format, WIDTHS, HEIGHTS, MORE)
 VALUES = st.one_of(
     st.text(max_size=60),
     st.builds("/workspace/{}{}".format, st.just("a" * 1100) | st.just(""), WORDS),
