@@ -1,6 +1,7 @@
 """What reaches a container: all that the client sent, except what would let others in as him."""
 
 import subprocess
+import time
 
 import pytest
 from nginx.clients import ALICE, DESKTOP, TOKEN, Browser, Headers, path_of
@@ -35,6 +36,8 @@ def cookies(stack: Stack, desktop: Application, sent: Headers) -> list[str]:
         ([f"; ;{OURS};; b=2"], ["; b=2"]),
         ([f"{OURS}; __Host-remoteapp="], []),
         ([f"{OURS}; __host-other=1; remoteapp=2"], ["__host-other=1; remoteapp=2"]),
+        ([f"{OURS}; a=1; __Host-remoteapp-told=2026-11-23T22:00:00+00:00"], ["a=1"]),
+        ([f"__Host-remoteapp-told=x; {OURS}; __Host-remoteapp-asking=y; a=1"], ["a=1"]),
     ],
 )
 def test_no_occurrence_of_our_cookie_reaches_it_and_every_other_cookie_does(
@@ -59,6 +62,13 @@ def test_where_one_of_ours_may_be_left_no_cookie_is_passed(
     stack: Stack, desktop: Application, sent: list[str]
 ) -> None:
     assert cookies(stack, desktop, [("Cookie", line) for line in sent]) == []
+
+
+def test_cookies_of_spaces_hold_no_worker_up(stack: Stack, desktop: Application) -> None:
+    begun = time.monotonic()
+    sent = [("Cookie", line) for line in (OURS, *[f"a={' ' * 15_000}x"] * 3)]
+    assert len(cookies(stack, desktop, sent)) == 1
+    assert time.monotonic() - begun < 0.25
 
 
 @pytest.mark.parametrize(
