@@ -9,11 +9,15 @@ import time
 from collections import deque
 from collections.abc import Callable
 from datetime import datetime
+from weakref import WeakKeyDictionary
 
 from control_plane.domain.entities import Event, Session
+from control_plane.errors import TooManyError
 
+MOST_OF_ONE = 256  # streams of one person: a class that shares an account, not a flood
 _KEPT = 500
 _UNREAD = 200
+_LATER = 30
 
 
 class EventHub:
@@ -26,7 +30,8 @@ class EventHub:
         self._latest = time.time_ns() // 1000
         self._forgotten = self._latest
         self._kept: deque[Event] = deque(maxlen=_KEPT)
-        self._listeners: set[asyncio.Queue[Event | None]] = set()
+        # Weak: a stream that is broken off before its first word tells nobody of its end.
+        self._listeners: WeakKeyDictionary[asyncio.Queue[Event | None], str] = WeakKeyDictionary()
         self._lock = threading.Lock()
         self._is_closed = False
 
@@ -53,18 +58,27 @@ class EventHub:
         """Return the id of what was told last."""
         return self._latest
 
-    def subscribe(self) -> asyncio.Queue[Event | None]:
-        """Return a queue that gets what is told from now on; None means that it ends."""
+    def subscribe(self, who: str) -> asyncio.Queue[Event | None]:
+        """Return a queue that gets what is told from now on; None means that it ends.
+
+        TooManyError where `who` listens too often already.
+        """
+        if sum(one == who for one in self._listeners.values()) >= MOST_OF_ONE:
+            raise TooManyError(
+                f"{MOST_OF_ONE} of your pages and programs listen already.",
+                _LATER,
+                "Close some of them.",
+            )
         queue: asyncio.Queue[Event | None] = asyncio.Queue(_UNREAD)
         if self._is_closed:
             queue.put_nowait(None)
         else:
-            self._listeners.add(queue)
+            self._listeners[queue] = who
         return queue
 
     def unsubscribe(self, queue: asyncio.Queue[Event | None]) -> None:
         """Forget a queue."""
-        self._listeners.discard(queue)
+        self._listeners.pop(queue, None)
 
     def close(self) -> None:
         """End every stream, and each that begins from now on: none holds a shutdown back.
@@ -86,7 +100,7 @@ class EventHub:
                 queue.put_nowait(event)
 
     def _end(self, queue: asyncio.Queue[Event | None]) -> None:
-        self._listeners.discard(queue)
+        self._listeners.pop(queue, None)
         while not queue.empty():
             queue.get_nowait()
         queue.put_nowait(None)

@@ -31,6 +31,11 @@ class Caller:
         """What tells this browser or token from every other; it proves nothing."""
         return self.signin_id or self.token_id
 
+    @property
+    def person(self) -> str:
+        """Whose all that is counted together is: a user's, or each guest's own."""
+        return self.viewer if self.guest_of else self.user.name
+
 
 @dataclass(slots=True)
 class Access:

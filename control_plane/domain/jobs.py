@@ -82,8 +82,11 @@ class Events(Protocol):
     def latest(self) -> int:
         """Return the id of what was told last."""
 
-    def subscribe(self) -> Queue[Event | None]:
-        """Return a queue that gets what is told from now on; None means that it ends."""
+    def subscribe(self, who: str) -> Queue[Event | None]:
+        """Return a queue that gets what is told from now on; None means that it ends.
+
+        TooManyError where `who` listens too often already.
+        """
 
     def unsubscribe(self, queue: Queue[Event | None]) -> None:
         """Forget a queue."""

@@ -64,7 +64,7 @@ _REASONS: Mapping[int, str] = {
     413: "The body is too large.",
     415: "The body is not JSON.",
     422: "Bad fields, each named in `errors`.",
-    429: "Too many attempts.",
+    429: "Too many attempts, or too many streams of one user.",
     500: "A fault of the portal, with its `reference` in the log.",
     503: "The engine or a database is away.",
 }
@@ -230,6 +230,8 @@ def _problems(one: Operation) -> list[int]:
     found = {401, 500, 503, *one.problems}
     if one.scope or one.changes:
         found.add(403)
+    if _streams(one):
+        found.add(429)
     if one.body or one.upload:
         found |= {413, 415, 422}
     if one.query:

@@ -29,7 +29,7 @@ async def list_or_stream(call: Call) -> Response:
     """GET /sessions: a list, or a stream of all my sessions where the client accepts one."""
     if _STREAM not in call.headers.get("accept", ""):
         return await run_in_threadpool(api.list_sessions, call)
-    queue = call.plane.events.subscribe()
+    queue = call.plane.events.subscribe(call.caller.person)
     mine = call.plane.access.sessions_of(call.caller.user.name)
     others = [one.session for one in sharing.shared_with(call.plane, call.caller)]
     return _stream(call, queue, [*mine, *others], _Concerned(call))
@@ -39,7 +39,7 @@ async def session_events(call: Call) -> Response:
     """GET /sessions/{id}/events: the session's state now, then each change."""
     events = call.plane.events
     # Before the session is read: nothing is told between its state and the first wait.
-    queue = events.subscribe()
+    queue = events.subscribe(call.caller.person)
     try:
         entry = await run_in_threadpool(sharing.seen, call.plane, call.caller, call.path["id"])
     except BaseException:
@@ -50,7 +50,8 @@ async def session_events(call: Call) -> Response:
 
 def everyones_events(call: Call) -> Response:
     """Tell what happens to anybody's session from now on; the caller holds admin:read."""
-    return _stream(call, call.plane.events.subscribe(), (), _Everything())
+    queue = call.plane.events.subscribe(call.caller.person)
+    return _stream(call, queue, (), _Everything())
 
 
 class _Everything:

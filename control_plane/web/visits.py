@@ -103,7 +103,7 @@ async def told(request: Request) -> Response:
     visit = needed(request)
     events = visit.plane.events
     return EventSourceResponse(
-        _until_closed(request, events, events.subscribe()),
+        _until_closed(request, events, events.subscribe(visit.visitor.person)),
         ping=15,
         headers={"X-Accel-Buffering": "no"},
         shutdown_grace_period=_OWN_END,

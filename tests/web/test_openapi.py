@@ -96,6 +96,8 @@ def test_an_operation_tells_who_may_call_it_and_how_it_is_refused(
     expected |= {403} if operation.scope or operation.changes else set()
     expected |= {413, 415, 422} if operation.body or operation.upload else set()
     expected |= {422} if operation.query else set()
+    streams = "text/event-stream" in (operation.media, operation.also) and not operation.changes
+    expected |= {429} if streams else set()
     expected |= {412} if "If-Match" in [one["name"] for one in described["parameters"]] else set()
     assert {int(one) for one in described["responses"]} == expected | set(operation.problems)
     assert ("requestBody" in described) == bool(operation.body or operation.upload)
