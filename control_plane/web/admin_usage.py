@@ -21,7 +21,8 @@ from control_plane.web.operations import Call
 from control_plane.web.paging import part
 
 CSV = "text/csv"
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# The wide ones count as the others where people write Chinese, Japanese or Korean.
+_FORMULA = (*"=+-@\t\r\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _AT_ONCE = 500
 _USAGE = ("name", "sessions", "seconds", "cpu_seconds", "memory_gib_seconds")
 _AUDIT = ("at", "actor", "action", "target", "address", "detail", "before", "after")

@@ -184,6 +184,13 @@ def test_the_audit_log_as_csv_is_whole_and_no_formula(admins: TestClient) -> Non
     ]
 
 
+@pytest.mark.parametrize("sign", [*"=+-@\t\r\n", "\uff1d", "\uff0b", "\uff0d", "\uff20"])
+def test_no_sign_begins_a_formula(admins: TestClient, plane: Plane, sign: str) -> None:
+    plane.records.add_audit(AuditRow(NOON, "admin", "test", "x", detail=f"{sign}1"))
+    answer = admins.get(f"{AUDIT}?action=test&format=csv")
+    assert f"'{sign}1" in answer.text
+
+
 def test_a_long_audit_log_is_sent_whole(admins: TestClient, plane: Plane) -> None:
     for number in range(1203):
         plane.records.add_audit(AuditRow(NOON, "admin", "test", str(number)))
