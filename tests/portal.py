@@ -37,8 +37,6 @@ GRANTED = {"alice": (HELLO, TERMINAL, JUPYTER), "bob": (HELLO, TERMINAL), "dora"
 OWN_SCOPES = ("sessions:read", "sessions:write", "shares:write")
 LOGS = CLONE / "var" / "test-log"
 KEPT_LOGS = 20
-# The accounts that tests made, locked by every portal that runs.
-ACCOUNTS = Path("/run/remoteapp-tests.accounts")
 # What ends somebody's tokens, those of the tests too.
 ENDING = {("user", verb) for verb in ("password", "remove")}
 
@@ -237,7 +235,7 @@ def running(**options: Any) -> Iterator[RunningPortal]:
 @contextmanager
 def service_account() -> Iterator[None]:
     """Have the accounts of our processes; the last who has them removes what was made here."""
-    with ACCOUNTS.open("a+") as made:
+    with host.ACCOUNTS.open("a+") as made:
         fcntl.flock(made, fcntl.LOCK_SH)
         made.writelines(f"{name}\n" for name in host.provide_users())
         made.flush()

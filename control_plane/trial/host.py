@@ -11,7 +11,7 @@ from pathlib import Path
 from control_plane.errors import ControlPlaneError
 from control_plane.trial import programs
 from control_plane.trial.account import GROUPS
-from control_plane.trial.locks import held
+from control_plane.trial.locks import held, shared
 
 _PAM = Path("/etc/pam.d/remoteapp")
 _PAM_LOCK = Path("/run/remoteapp-pam.lock")
@@ -20,6 +20,8 @@ _PAM_TEXT = """\
 auth required pam_unix.so nodelay
 account required pam_unix.so
 """
+# The accounts that tests made, locked by every portal that runs, the trial too.
+ACCOUNTS = Path("/run/remoteapp-tests.accounts")
 _COMMENT = "Remoteapp, made by a trial"
 
 
@@ -29,6 +31,13 @@ def provide_users() -> list[str]:
     for name in lacking:
         _make(name)
     return lacking
+
+
+@contextmanager
+def accounts_in_use() -> Iterator[None]:
+    """Keep tests that end from removing the accounts that they made and others found."""
+    with shared(ACCOUNTS):
+        yield
 
 
 def remove_users(names: Iterable[str] = tuple(GROUPS)) -> list[str]:

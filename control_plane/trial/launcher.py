@@ -115,6 +115,7 @@ def _run(undo: ExitStack, wanted: Wanted, stop: Stop) -> None:
     _require_ports(wanted)
     undo.enter_context(engine.provided(_logs(), stop.check))
     undo.enter_context(host.pam_service())
+    undo.enter_context(host.accounts_in_use())
     options = PortalOptions(
         directory=DIRECTORY,
         realm=REALM,
