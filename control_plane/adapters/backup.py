@@ -163,6 +163,9 @@ def _copy(path: Path, copy: Path) -> None:
         closing(sqlite3.connect(address(path), uri=True, timeout=BUSY_SECONDS)) as source,
         closing(sqlite3.connect(copy)) as target,
     ):
+        # One that is locked is waited for here: to copy it would be tried for ever.
+        source.execute("BEGIN")
+        source.execute("SELECT count(*) FROM sqlite_master")
         source.backup(target)  # all at one moment; who writes is not held up
 
 

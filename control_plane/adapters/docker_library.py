@@ -1,11 +1,13 @@
 """The engine's images for administrators: list, pull, take in an archive, remove.
 
-Invariant: nothing is forced, and an archive that is refused leaves the names as they were.
+Invariant: nothing is forced, and an archive that is refused leaves the names as they were, those
+that the engine gave without a word, too.
 """
 
 import re
+import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from typing import Any
 
 import requests
@@ -41,6 +43,7 @@ class DockerLibrary:
         self._connection = Connection(where, timeout)
         self._admits = admits
         self._transfers = Transfers()
+        self._naming = threading.Lock()
 
     def images(self) -> Sequence[Image]:
         """Return one entry for each name of each image, by name; what has none is left out."""
@@ -65,18 +68,29 @@ class DockerLibrary:
 
     def load(self, archive: Iterable[bytes]) -> Sequence[str]:
         """Take in an archive as `docker save` makes it; return the names. InvalidError."""
-        with self._transfers.one(object()):
-            before = {image.name: image.id for image in self.images()}
+        with self._transfers.one(object()), ExitStack() as alone:
+            before, begun = self._by_name(), False
             loaded: list[str] = []
+
+            def whole() -> Iterator[bytes]:
+                nonlocal before, begun
+                yield from archive
+                # Now the engine gives the names. What they were before is asked no earlier, and of
+                # one archive at a time, for others give names, too.
+                alone.enter_context(self._naming)
+                before, begun = self._by_name(), True
+
             with _reaching(), closing(self._connection.patient()) as api:
                 try:
-                    for line in api.load_image(archive, quiet=True):
+                    for line in _said(api.load_image(whole(), quiet=True)):
                         loaded += _loaded(line)
                     _check_named(loaded)
                     self._check_admitted(loaded)
-                except (APIError, InvalidError) as error:
-                    _put_back(api, loaded, before)
-                    raise _not_taken(error) from error
+                except BaseException as error:
+                    _put_back(api, loaded or (self._changed(before) if begun else ()), before)
+                    if isinstance(error, APIError | InvalidError):
+                        raise _not_taken(error) from error
+                    raise
         return loaded
 
     def names(self, image: str) -> Sequence[str]:
@@ -101,6 +115,17 @@ class DockerLibrary:
     def close(self) -> None:
         """Close the connections to the engine."""
         self._connection.close()
+
+    def _by_name(self) -> dict[str, str]:
+        return {image.name: image.id for image in self.images()}
+
+    def _changed(self, before: Mapping[str, str]) -> Sequence[str]:
+        """Return the names that are another image's now.
+
+        Of an archive without a manifest, as Docker made them before 1.10, engines before 28 give
+        the names and tell of none.
+        """
+        return [name for name, image in self._by_name().items() if before.get(name) != image]
 
     def _pulling(self, whole: str) -> Generator[PullProgress, None, None]:
         with (
@@ -154,6 +179,11 @@ def _progress(line: Mapping[str, Any]) -> PullProgress:
 
 def _not_pulled(whole: str, words: str) -> ConflictError:
     return ConflictError(f"The image {whole} could not be pulled: {words}")
+
+
+def _said(lines: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    with suppress(requests.JSONDecodeError):  # the SDK's, of an engine that says nothing at all
+        yield from lines
 
 
 def _loaded(line: Mapping[str, Any]) -> list[str]:

@@ -1,16 +1,21 @@
 """`control-plane pam`: the passwords of the host's users judged for the control plane.
 
-Invariant: nothing is loaded that this does not need: it may read every password's hash.
+Invariant: nothing is loaded that this does not need: it may read every password's hash. Of root and
+of accounts that are no person's PAM is never asked, whoever wants to know.
 """
 
+import logging
 import pwd
 
 import click
 
 from control_plane.adapters import journal
-from control_plane.adapters.pam_check import PamCheck
+from control_plane.adapters.pam_host import PamHost
 from control_plane.cli.passed import passed_socket
+from control_plane.domain.names import shown
 from control_plane.pam_door.serving import Door, Terms
+
+log = logging.getLogger(__name__)
 
 
 @click.command()
@@ -41,7 +46,14 @@ from control_plane.pam_door.serving import Door, Terms
 def pam(service: str, account: str, patience: float, idle: float) -> None:
     """Judge passwords by PAM, on the socket passed by systemd."""
     journal.begin()
-    judge = PamCheck(service).authenticate
+    host = PamHost(service)
+
+    def judge(name: str, password: str) -> bool:
+        if host.person(name):
+            return host.authenticate(name, password)
+        log.info("pam is not asked name=%s why=no person of this host", shown(name))
+        return False
+
     terms = Terms(service, judge, _uid(account), seconds=patience, idle=idle)
     Door(passed_socket("remoteapp-pam.socket"), terms).serve()
 

@@ -2,8 +2,11 @@
 
 import json
 import secrets
+import threading
+import time
 import tracemalloc
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -257,6 +260,60 @@ def test_an_archive_that_is_refused_gives_the_names_back(
     assert other not in {one.name for one in docker_library.images()}
 
 
+@pytest.mark.parametrize("is_there", [True, False], ids=["taken", "new"])
+def test_names_that_the_engine_gives_without_a_word_are_given_back(
+    docker_library: DockerLibrary, name: str, *, is_there: bool
+) -> None:
+    with ExitStack() as undo:
+        before = undo.enter_context(registry.made_image(name)) if is_there else None
+        with pytest.raises(InvalidError, match="holds no image"):
+            docker_library.load(iter([_without_manifest(name)]))
+        found = {one.name: one.id for one in docker_library.images()}
+        assert found.get(name) == before
+
+
+def test_two_archives_that_are_refused_at_once_leave_the_name_to_whose_it_was(
+    engine_up: None, name: str
+) -> None:
+    del engine_up
+    judged = threading.Event()
+
+    def admits(_: str) -> bool:
+        is_first = not judged.is_set()
+        judged.set()
+        time.sleep(1 if is_first else 2)  # meanwhile the name is the archive's
+        return False
+
+    with closing(DockerLibrary(admits=admits)) as library, ThreadPoolExecutor(2) as both:
+        with registry.made_image(name):
+            archive = registry.saved(name)
+        with registry.made_image(name) as now:
+            first = both.submit(library.load, iter([archive]))
+            judged.wait(20)
+            second = both.submit(library.load, iter([archive]))
+            assert [type(one.exception()) for one in (first, second)] == [InvalidError] * 2
+            assert {one.id for one in library.images() if one.name == name} == {now}
+
+
+def test_what_others_name_while_an_archive_comes_stays_though_it_is_refused(
+    docker_library: DockerLibrary, api: Any, name: str
+) -> None:
+    other = f"{name}-other"
+
+    def pieces() -> Iterator[bytes]:
+        yield b"garbage!"
+        api.tag(image, *other.rsplit(":", 1))
+        yield b"garbage!"
+
+    with registry.made_image(name) as image:
+        try:
+            with pytest.raises(InvalidError):
+                docker_library.load(pieces())
+            assert other in {one.name for one in docker_library.images()}
+        finally:
+            registry.forget(other)
+
+
 def test_a_registry_that_is_away_is_told_in_the_engines_words(
     docker_library: DockerLibrary,
 ) -> None:
@@ -336,6 +393,32 @@ def _docker(undo: ExitStack, hub: registry.Registry, library: Library) -> Shelf:
     return Shelf(library, offer, archive, use)
 
 
+def _without_manifest(name: str) -> bytes:
+    """Return an archive as Docker made them before 1.10."""
+    layer = BytesIO()
+    with TarFile(fileobj=layer, mode="w") as tar:
+        tar.addfile(TarInfo("file"))
+    image, (title, tag) = secrets.token_hex(32), name.rsplit(":", 1)
+    about = {"id": image, "created": "2020-01-01T00:00:00Z", "os": "linux", "config": {}}
+    content = {
+        f"{image}/VERSION": b"1.0",
+        f"{image}/layer.tar": layer.getvalue(),
+        f"{image}/json": json.dumps(about).encode(),
+        "repositories": json.dumps({title: {tag: image}}).encode(),
+    }
+    return _tar(content)
+
+
+def _tar(content: Mapping[str, bytes]) -> bytes:
+    out = BytesIO()
+    with TarFile(fileobj=out, mode="w") as tar:
+        for path, data in content.items():
+            entry = TarInfo(path)
+            entry.size = len(data)
+            tar.addfile(entry, BytesIO(data))
+    return out.getvalue()
+
+
 def _with_second_broken(archive: bytes, first: str) -> bytes:
     """Return an archive whose first image is that name's and whose second has no layer."""
     with TarFile(fileobj=BytesIO(archive)) as tar:
@@ -346,10 +429,4 @@ def _with_second_broken(archive: bytes, first: str) -> bytes:
     )
     content["manifest.json"] = json.dumps(manifest).encode()
     del content[manifest[1]["Layers"][0]]
-    out = BytesIO()
-    with TarFile(fileobj=out, mode="w") as tar:
-        for path, data in content.items():
-            entry = TarInfo(path)
-            entry.size = len(data)
-            tar.addfile(entry, BytesIO(data))
-    return out.getvalue()
+    return _tar(content)

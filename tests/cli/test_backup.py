@@ -109,6 +109,15 @@ def test_a_database_that_is_written_meanwhile_is_copied_at_one_moment(
             assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
+def test_a_database_that_stays_locked_is_told_of_and_not_waited_for_for_ever(
+    here: PortalHost,
+) -> None:
+    with closing(sqlite3.connect(here.database, isolation_level=None)) as held:
+        held.execute("PRAGMA journal_mode = DELETE")
+        held.execute("BEGIN EXCLUSIVE")
+        assert "database is locked" in here.refused(1, "backup", "--no-homes")
+
+
 def test_only_so_many_are_kept_and_nothing_of_others_goes(here: PortalHost) -> None:
     here.backups.mkdir()
     others = {"remoteapp-003.db", "remoteapp-20260101T000000.000000Z.tar.part", "homes"}

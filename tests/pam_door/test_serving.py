@@ -80,12 +80,12 @@ def door(directory: Path, *words: str, service: str = "remoteapp") -> Iterator[S
 
 @contextmanager
 def hanging() -> Iterator[str]:
-    """Have a PAM service that hangs for users whose name begins with `slow`."""
+    """Have a PAM service that hangs for passwords that begin with `slow`."""
     name = f"remoteapp-test-{secrets.token_hex(3)}"
     script, file = Path(f"/usr/local/sbin/{name}"), Path(f"/etc/pam.d/{name}")
-    script.write_text(f'#!/bin/sh\ncase "$PAM_USER" in slow*) sleep {SLEEP};; esac\n')
+    script.write_text(f'#!/bin/sh\ncase "$(cat)" in slow*) sleep {SLEEP};; esac\n')
     script.chmod(0o755)
-    hangs = f"auth required pam_exec.so quiet {script}\n"
+    hangs = f"auth required pam_exec.so quiet expose_authtok {script}\n"
     judges = "auth required pam_unix.so nodelay\naccount required pam_unix.so\n"
     file.write_text(hangs + judges)
     try:
@@ -93,6 +93,17 @@ def hanging() -> Iterator[str]:
     finally:
         file.unlink()
         script.unlink()
+
+
+@contextmanager
+def permitting() -> Iterator[str]:
+    """Have a PAM service that lets everybody in."""
+    file = Path(f"/etc/pam.d/remoteapp-test-{secrets.token_hex(3)}")
+    file.write_text("auth required pam_permit.so\naccount required pam_permit.so\n")
+    try:
+        yield file.name
+    finally:
+        file.unlink()
 
 
 def asked(directory: Path, line: bytes) -> bytes:
@@ -180,10 +191,19 @@ def test_what_is_no_question_gets_no_answer_and_is_not_logged(place: Path) -> No
     assert PASSWORD not in log.read_text()
 
 
+def test_of_root_and_of_accounts_that_are_no_persons_nobody_learns_anything(
+    place: Path, dora: str
+) -> None:
+    with permitting() as service, door(place, service=service):
+        judge = PamSocket(place / "pam.sock", service).authenticate
+        names = (dora, "root", "daemon", "nobody", "www-data")
+        assert [name for name in names if judge(name, PASSWORD)] == [dora]
+
+
 def test_a_module_that_hangs_is_ended_and_keeps_nobody_out(place: Path, dora: str) -> None:
     with hanging() as service, door(place, "--patience", "2", service=service):
         judge = PamSocket(place / "pam.sock", service).authenticate
-        slow = [threading.Thread(target=judge, args=(f"slow{n}", PASSWORD)) for n in range(6)]
+        slow = [threading.Thread(target=judge, args=(dora, f"slow{n}")) for n in range(6)]
         for one in slow:
             one.start()
         until(lambda: running(f"sleep {SLEEP}") == 4)  # no more at once
