@@ -14,7 +14,7 @@ from control_plane.errors import UnavailableError
 SYSTEMD = "/run/systemd/system"
 _SECONDS = 15.0
 _PROPERTIES = ("Id", "LoadState", "ActiveState", "UnitFileState", "Result")
-_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
+PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ def table_of_packet_filter(family: str, name: str) -> str | None:
 
 def said(words: Sequence[str], *, may_fail: bool = False) -> str:
     """Run a program to its end and return what it prints; UnavailableError."""
-    program = shutil.which(words[0], path=_PATH)
+    program = shutil.which(words[0], path=PATH)
     if program is None:
         raise UnavailableError(f"The program {words[0]} is not there.")
     try:
@@ -71,7 +71,7 @@ def said(words: Sequence[str], *, may_fail: bool = False) -> str:
             text=True,
             errors="replace",
             timeout=_SECONDS,
-            env={"PATH": _PATH, "LC_ALL": "C"},
+            env={"PATH": PATH, "LC_ALL": "C"},
             check=False,
         )
     except subprocess.TimeoutExpired as error:

@@ -15,7 +15,10 @@ from control_plane.adapters.pam_check import PamCheck
 from control_plane.domain.entities import Person
 
 # Membership in one of these amounts to root on the host or to reading everyone's secrets.
-POWERFUL = frozenset({"root", "docker", "shadow", "sudo", "wheel", "disk", "lxd", "adm", "kmem"})
+POWERFUL = frozenset(
+    {"root", "docker", "shadow", "sudo", "wheel", "disk", "lxd", "incus-admin", "libvirt"}
+    | {"adm", "systemd-journal", "kmem"}
+)
 _DEFAULT_UID_MIN = 1000
 _NOBODY = 65534
 

@@ -3,18 +3,26 @@
 Invariant: each is asked as the service asks it, over its socket, as the service's account.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 
+from control_plane.adapters import sudo_host
 from control_plane.adapters.engine_client import EngineClient
 from control_plane.adapters.forwarder_client import ForwarderClient
 from control_plane.doctor.configuration import unreadable
 from control_plane.doctor.findings import Finding, failed, ok, warning
 from control_plane.doctor.installation import ENGINE_SECONDS, Installation
 from control_plane.engine_door import rules_file
+from control_plane.engine_door.host import DoorHost
 from control_plane.engine_door.rules import Rules
-from control_plane.errors import EngineUnavailableError, ForwarderUnavailableError, SettingsError
+from control_plane.errors import (
+    EngineUnavailableError,
+    ForwarderUnavailableError,
+    SettingsError,
+    UnavailableError,
+)
 
 _ROLE = "ansible-playbook -i inventory ansible/site.yml --tags control_plane"
 _JOURNAL = "journalctl -u remoteapp-{0}; systemctl restart remoteapp-{0}"
@@ -32,7 +40,7 @@ def door(one: Installation) -> Iterator[Finding]:
     except SettingsError as error:
         yield failed(f"{error.message}.", _ROLE)
         return
-    bad = [*_differences(one, rules), *_answering(one)]
+    bad = [*_differences(one, rules), *_unnamed(one, rules), *_answering(one)]
     if why := unreadable(path, one.places.engine_account):
         told = f"{path} cannot be read by {one.places.engine_account}: {why}."
         bad.append(failed(told, f"chgrp {one.places.engine_account} {path}"))
@@ -82,6 +90,24 @@ def _differences(one: Installation, rules: Rules) -> Iterator[Finding]:
     for root in sorted(set(rules.volume_roots) - roots):
         told = f"{path} allows volumes below {root}, which the settings do not."
         yield warning(told, f"Make them agree: {_ROLE}")
+
+
+def _unnamed(one: Installation, rules: Rules) -> Iterator[Finding]:
+    """Say who can become root by sudo, which only root may ask, and is nobody to the rules."""
+    if os.geteuid() or rules.allow_powerful_homes:
+        return
+    try:
+        known = DoorHost(rules, elsewhere=False).powerful()
+        unnamed = [name for name in sudo_host.everybody() if name not in known]
+    except UnavailableError as error:
+        yield warning(f"{error.message} So who can become root by it is unknown.", "sudo -l")
+        return
+    if unnamed:
+        told = (
+            f"By sudo {', '.join(unnamed)} can become root, and {one.places.rules} has them not in"
+            " powerful_users: whoever takes the control plane over reaches their homes, and root."
+        )
+        yield warning(told, f"{_ROLE}  # or name them in remoteapp_engine_rules")
 
 
 def _answering(one: Installation) -> Iterator[Finding]:

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from doctor.installations import ACCOUNT, BEHIND, Place
 
+from control_plane.adapters import sudo_host
+
 ROLE = "Make them agree: ansible-playbook -i inventory ansible/site.yml --tags control_plane"
 
 
@@ -58,6 +60,18 @@ def test_rules_that_are_not_the_settings_are_told_of(
     (found,) = [one for one in place.look("door") if one.todo == ROLE]
     assert found.found == said.format(rules=path, settings=place.places.settings)
     assert found.status == ("warning" if "allows" in said else "failed")
+
+
+def test_who_can_become_root_by_sudo_is_to_be_named(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sudo_host, "everybody", lambda: iter(["root", "daemon"]))
+    path = rules(place, 'realm = "doctor"')
+    (found,) = [one for one in place.look("door") if "sudo" in one.found]
+    assert (found.status, "By sudo daemon can become root" in found.found) == ("warning", True)
+    for named in ('powerful_users = ["daemon"]', "allow_powerful_homes = true"):
+        path.write_text(f'realm = "doctor"\n{named}')
+        assert not [one for one in place.look("door") if "sudo" in one.found]
 
 
 def test_rules_that_cannot_be_taken_are_told_of_by_their_key(place: Place) -> None:
