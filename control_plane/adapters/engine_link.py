@@ -17,6 +17,12 @@ from control_plane.errors import EngineUnavailableError
 
 # Longer than the door waits for the engine, so that it is the door which says what lasts.
 SECONDS = 90.0
+# Somebody waits for these, and a door that cannot start takes every connection and says nothing.
+_LOOK_SECONDS = 15.0
+SOONER = {
+    ("engine", "check"): 5.0,
+    **{("engine", verb): _LOOK_SECONDS for verb in ("image", "images", "images_named", "log")},
+}
 _ONCE = {("engine", "run"), ("image_library", "remove")}
 _LONGEST_LINE = 1024**2  # bytes
 _CHUNK = 64 * 1024
@@ -32,12 +38,13 @@ class Link:
     def call(self, port: str, verb: str, **arguments: Any) -> Any:
         """Return what a verb answers, or raise what it raised."""
         body = engine_wire.sent(port, verb, arguments)
+        seconds = min(self._seconds, SOONER.get((port, verb), self._seconds))
         try:
-            said = self._asked(f"/{port}/{verb}", body)
+            said = self._asked(f"/{port}/{verb}", body, seconds)
         except EngineUnavailableError as error:
             if (port, verb) in _ONCE or not isinstance(error.__cause__, ConnectionError):
                 raise
-            said = self._asked(f"/{port}/{verb}", body)
+            said = self._asked(f"/{port}/{verb}", body, seconds)
         return engine_wire.understood(port, verb, said)
 
     @contextmanager
@@ -84,8 +91,8 @@ class Link:
                     return
                 yield chunk
 
-    def _asked(self, path: str, body: bytes) -> bytes:
-        connection = _Connection(self._path, self._seconds)
+    def _asked(self, path: str, body: bytes, seconds: float) -> bytes:
+        connection = _Connection(self._path, seconds)
         try:
             with _reaching():
                 connection.request("POST", path, body, {"Content-Type": "application/json"})
@@ -112,7 +119,10 @@ def _reaching() -> Iterator[None]:
     try:
         yield
     except TimeoutError as error:
-        raise EngineUnavailableError("The engine's door does not answer in time.") from error
+        raise EngineUnavailableError(
+            "The engine's door does not answer in time.",
+            "Perhaps it cannot start: see remoteapp-engine.service.",
+        ) from error
     except (OSError, http.client.HTTPException) as error:
         raise EngineUnavailableError(
             "The engine's door does not answer.", "It is tried again; see remoteapp-engine.service."
