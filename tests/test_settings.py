@@ -52,6 +52,10 @@ def test_what_is_not_said_is_safe(said: Said) -> None:
     [
         ("", "public_url: missing"),
         (f"{URL}colour = 1", "colour = 1: no such setting"),
+        (
+            URL.replace("public_url", "publc_url"),
+            "publc_url = 'https://remote.example.org': no such setting",
+        ),
         (f"{URL}[auth]\ncolour = 1", "auth.colour = 1: no such setting"),
         (
             f"{URL}[auth.oidc]\nissuer = 'https://x.test'\nclient_secret_file = '/x'",

@@ -3,6 +3,7 @@
 Invariant: nothing is asked but this machine, and nothing that it says is trusted by its name.
 """
 
+import os
 import re
 import stat
 from collections.abc import Iterator
@@ -37,7 +38,7 @@ _WORKERS = ("www-data", "nginx")
 def ports(one: Installation) -> Iterator[Finding]:
     """See that the site's ports are nginx's, and the socket is where and whose it must be."""
     sockets = _sockets(one)
-    bad = [*_ports(one), *(said for wanted in sockets for said in _socket(wanted))]
+    bad = [*_ports(one), *(said for wanted in sockets for said in _socket(wanted)), *_refused(one)]
     yield from bad
     if not bad:
         listed = ", ".join(map(str, sorted(_ports_of(one, _LISTEN))))
@@ -112,6 +113,19 @@ def _ports(one: Installation) -> Iterator[Finding]:
         elif not who & {"nginx", ""}:
             told = f"Port {port} is {', '.join(sorted(who))}'s, not nginx's."
             yield failed(told, f"ss -ltnp 'sport = :{port}'  # end it, then start nginx")
+
+
+def _refused(one: Installation) -> Iterator[Finding]:
+    """Say what nginx has against its files, for it serves on until it is started anew."""
+    program = one.places.nginx_program
+    if os.geteuid() or not program.exists():  # to root alone it can say it
+        return
+    if said := nginx_says.refusal(str(program), one.places.nginx_config):
+        told = (
+            "nginx refuses its configuration: it serves what it had read before, takes no new"
+            f" certificate, and does not start again. {shown(said, 300)}"
+        )
+        yield failed(told, "nginx -t  # mend what it names, then: systemctl reload nginx")
 
 
 def _is_reachable(address: IPv4Address | IPv6Address) -> bool:

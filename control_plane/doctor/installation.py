@@ -58,6 +58,8 @@ class Places:
     forwarder_socket: Path = Path("/run/remoteapp/forwarder.sock")
     forwarder_control: Path = Path("/run/remoteapp/forwarder-control.sock")
     nginx: Path = Path("/etc/nginx/remoteapp")
+    nginx_program: Path = Path("/usr/sbin/nginx")
+    nginx_config: Path = Path("/etc/nginx/nginx.conf")
     pam: Path = Path("/etc/pam.d")
     shadow: Path = Path("/etc/shadow")
 

@@ -160,7 +160,9 @@ def _is_loopback(host: str) -> bool:
 
 
 def _sentence(error: ValidationError) -> str:
-    first = error.errors()[0]
+    wrong = error.errors()
+    # A key that is missing is often one that is written wrongly.
+    first = next((one for one in wrong if one["type"] == "extra_forbidden"), wrong[0])
     key = ".".join(str(part) for part in first["loc"])
     if first["type"] == "missing":
         return f"{key}: missing"

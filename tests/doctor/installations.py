@@ -49,6 +49,7 @@ class Place:
             forwarder_socket=self.directory / "forwarder.sock",
             forwarder_control=self.directory / "forwarder-control.sock",
             nginx=self.directory / "nginx",
+            nginx_program=self.directory / "nginx-program",
             pam=self.directory / "pam.d",
             shadow=self.directory / "shadow",
         )

@@ -166,6 +166,21 @@ def test_the_ports_of_the_site_have_to_be_nginxs(place: Place) -> None:
     }
 
 
+def test_a_configuration_that_nginx_refuses_is_told_of_while_it_serves(place: Place) -> None:
+    program = place.places.nginx_program
+    program.write_text(
+        "#!/bin/sh\necho 'nginx: [emerg] unknown directive \"bogus\" in x.conf:1' >&2; exit 1\n"
+    )
+    program.chmod(0o755)
+    (found,) = [one for one in place.look("ports") if "refuses" in one.found]
+    assert (found.status, 'unknown directive "bogus" in x.conf:1' in found.found) == (
+        "failed",
+        True,
+    )
+    program.write_text("#!/bin/sh\n")
+    assert not [one for one in place.look("ports") if "refuses" in one.found]
+
+
 def test_without_a_site_and_a_socket_it_says_how_to_get_both(place: Place) -> None:
     role = "ansible-playbook -i inventory ansible/site.yml --tags nginx"
     restart = "systemctl restart remoteapp.socket remoteapp.service"
