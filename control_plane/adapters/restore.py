@@ -24,6 +24,7 @@ from control_plane.adapters.home_tar import devices, without_devices
 from control_plane.adapters.state_owner import acting_as_owner
 from control_plane.errors import ConflictError, ControlPlaneError
 
+_MEND = "Move away what it names, and start again."
 _LEFT_BY_SQLITE = ("", "-wal", "-shm")
 # An archive is believed, and yet it makes no program and shows nobody a secret.
 _READABLE, _PRIVATE = 0o644, 0o600
@@ -209,8 +210,9 @@ def _undone(fresh: Sequence[_Fresh], kept: Path) -> Iterator[None]:
             shutil.rmtree(kept, ignore_errors=True)
         if not isinstance(error, OSError | sqlite3.Error):
             raise
+        todo = "Make room." if "full" in str(error) or "space" in str(error) else _MEND
         raise ControlPlaneError(
-            f"The portal could not be restored: {error}.", "Nothing was replaced. Make room."
+            f"The portal could not be restored: {error}.", f"Nothing was replaced. {todo}"
         ) from error
 
 

@@ -227,12 +227,27 @@ def test_a_full_disk_leaves_the_portal_as_it_was(here: PortalHost, tmp_path: Pat
         )
         said = there.refused(1, "restore", "--no-homes", "--force", str(path))
         assert said.startswith("The portal could not be restored: ")
+        assert said.endswith("Nothing was replaced. Make room.")
         filler.unlink()
         assert there.everything() == before
         there.done("restore", "--no-homes", str(path))
         assert there.users() == ["alice"]
     finally:
         subprocess.run(["umount", str(tmp_path / "small")], check=True)
+
+
+def test_a_link_to_one_of_roots_in_the_way_is_named_and_to_be_moved_away(here: PortalHost) -> None:
+    path = here.backup()
+    path.chmod(0o600)
+    with served() as other:
+        way = other.database.with_name(f"{other.database.name}-wal")
+        way.unlink(missing_ok=True)
+        way.symlink_to(path)
+        said = other.refused(1, "restore", "--no-homes", "--force", str(path))
+        assert str(way) in said
+        assert said.endswith("Nothing was replaced. Move away what it names, and start again.")
+        way.unlink()
+        other.done("restore", "--no-homes", "--force", str(path))
 
 
 def test_a_restore_that_was_killed_is_mended_by_the_same_again(
