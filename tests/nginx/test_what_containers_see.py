@@ -65,10 +65,13 @@ def test_where_one_of_ours_may_be_left_no_cookie_is_passed(
 
 
 def test_cookies_of_spaces_hold_no_worker_up(stack: Stack, desktop: Application) -> None:
-    begun = time.monotonic()
     sent = [("Cookie", line) for line in (OURS, *[f"a={' ' * 15_000}x"] * 3)]
-    assert len(cookies(stack, desktop, sent)) == 1
-    assert time.monotonic() - begun < 0.25
+    took = []
+    for _ in range(3):  # a busy machine is slow once, a worker that searches each time
+        begun = time.monotonic()
+        assert len(cookies(stack, desktop, sent)) == 1
+        took.append(time.monotonic() - begun)
+    assert min(took) < 0.25
 
 
 @pytest.mark.parametrize(
