@@ -1,7 +1,7 @@
 """The engine's images for administrators: list, pull, take in an archive, remove.
 
-Invariant: nothing is forced, and an archive that is refused leaves the names as they were, those
-that the engine gave without a word, too.
+Invariant: nothing is forced, an archive that is refused leaves the names as they were that the
+engine told of, and in no case one that is not let in.
 """
 
 import re
@@ -87,7 +87,7 @@ class DockerLibrary:
                     _check_named(loaded)
                     self._check_admitted(loaded)
                 except BaseException as error:
-                    _put_back(api, loaded or (self._changed(before) if begun else ()), before)
+                    _put_back(api, loaded or (self._untold(before) if begun else ()), before)
                     if isinstance(error, APIError | InvalidError):
                         raise _not_taken(error) from error
                     raise
@@ -119,13 +119,14 @@ class DockerLibrary:
     def _by_name(self) -> dict[str, str]:
         return {image.name: image.id for image in self.images()}
 
-    def _changed(self, before: Mapping[str, str]) -> Sequence[str]:
-        """Return the names that are another image's now.
+    def _untold(self, before: Mapping[str, str]) -> Sequence[str]:
+        """Return the names that are not let in and are another image's now.
 
         Of an archive without a manifest, as Docker made them before 1.10, engines before 28 give
-        the names and tell of none.
+        the names and tell of none. What is let in may be what somebody pulled meanwhile.
         """
-        return [name for name, image in self._by_name().items() if before.get(name) != image]
+        changed = (name for name, image in self._by_name().items() if before.get(name) != image)
+        return [name for name in changed if not self._admits(name)]
 
     def _pulling(self, whole: str) -> Generator[PullProgress, None, None]:
         with (

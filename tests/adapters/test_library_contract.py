@@ -262,9 +262,11 @@ def test_an_archive_that_is_refused_gives_the_names_back(
 
 @pytest.mark.parametrize("is_there", [True, False], ids=["taken", "new"])
 def test_names_that_the_engine_gives_without_a_word_are_given_back(
-    docker_library: DockerLibrary, name: str, *, is_there: bool
+    engine_up: None, name: str, *, is_there: bool
 ) -> None:
+    del engine_up
     with ExitStack() as undo:
+        docker_library = undo.enter_context(closing(DockerLibrary(admits=lambda _: False)))
         before = undo.enter_context(registry.made_image(name)) if is_there else None
         with pytest.raises(InvalidError, match="holds no image"):
             docker_library.load(iter([_without_manifest(name)]))

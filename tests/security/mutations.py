@@ -508,7 +508,7 @@ ENGINE: Sequence[Mutation] = (
              "                    self._check_admitted(loaded)\n", "",
              "tests/engine_door/test_attacker.py::test_no_image_comes_or_goes_that_the_rules_do_not_name"),
     Mutation("engine-silent-archive", "control_plane/adapters/docker_library.py",
-             "loaded or (self._changed(before) if begun else ())", "loaded",
+             "loaded or (self._untold(before) if begun else ())", "loaded",
              "tests/adapters/test_library_contract.py::test_names_that_the_engine_gives_without_a_word_are_given_back"),
     Mutation("engine-archives-at-once", "control_plane/adapters/docker_library.py",
              "                alone.enter_context(self._naming)\n", "",
