@@ -109,14 +109,17 @@ class DockerHomes:
             self._connection.api.remove_container(self._holder_name(volume), force=True, v=True)
 
     def _image(self) -> str:
-        """Return any image: nothing of it is used but that the engine wants one."""
+        """Return any image: nothing of it is used but that the engine wants one.
+
+        The oldest, for whoever tries new ones out may be about to remove them.
+        """
         found: list[Mapping[str, Any]] = self._connection.api.images()
         if not found:
             raise ConflictError(
                 "A home is archived through a container, and the engine has no image.",
                 "Install any image.",
             )
-        return str(max(found, key=lambda one: one["Created"])["Id"])
+        return str(min(found, key=lambda one: one["Created"])["Id"])
 
     def _holder_name(self, volume: str) -> str:
         return f"{volume}-{self.purpose}"

@@ -64,7 +64,7 @@ def made(dockerfile: str) -> Iterator[str]:
         try:
             yield name
         finally:
-            api.images.remove(name)
+            api.images.remove(name, force=True)
 
 
 def engine_at(place: Place, path: Path) -> None:
