@@ -128,6 +128,13 @@ def test_changed_rules_of_the_engines_door_restart_it_and_nothing_else(host: Hos
     assert host.out("cat /etc/remoteapp/engine.toml") == rules
 
 
+def test_whom_sudo_lets_do_everything_is_powerful_to_the_engines_door(host: Host) -> None:
+    # Whoever the playbook comes as is in no group that tells of it.
+    assert "sudo" not in host.out(f"id --groups --name {OPERATOR}").split()
+    written = tomllib.loads(host.out("cat /etc/remoteapp/engine.toml"))
+    assert written["powerful_users"] == [OPERATOR]
+
+
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
@@ -139,13 +146,6 @@ def test_changed_rules_of_the_engines_door_restart_it_and_nothing_else(host: Hos
     ],
     ids=["name", "policy"],
 )
-def test_whom_sudo_lets_do_everything_is_powerful_to_the_engines_door(host: Host) -> None:
-    # Whoever the playbook comes as is in no group that tells of it.
-    assert "sudo" not in host.out(f"id --groups --name {OPERATOR}").split()
-    written = tomllib.loads(host.out("cat /etc/remoteapp/engine.toml"))
-    assert written["powerful_users"] == [OPERATOR]
-
-
 def test_settings_that_the_release_refuses_replace_nothing(
     host: Host, settings: dict[str, Any], said: str
 ) -> None:
