@@ -184,6 +184,21 @@ class RunningPortal:
             for session in self.api(name).get("/api/v1/sessions").json()["items"]:
                 self.stop(name, session["id"])
 
+    @contextmanager
+    def allowing(self, name: str, image: str = HELLO, **limits: Any) -> Iterator[None]:
+        """Have other limits in the policy of someone's grant; those of before hold afterwards."""
+        address = f"/api/v1/admin/grants/{self.grants[name, image]}"
+        before = self.api("admin").get(address).json()["policy"]
+        self._limit(address, limits)
+        try:
+            yield
+        finally:
+            self._limit(address, {key: before[key] for key in limits})
+
+    def _limit(self, address: str, limits: dict[str, Any]) -> None:
+        answer = self.api("admin").patch(address, json={"policy": limits})
+        assert answer.status_code == 200, answer.text
+
     def wait_for(
         self, api: httpx.Client, session_id: str, state: str, seconds: float = 60
     ) -> dict[str, Any]:

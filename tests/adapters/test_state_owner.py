@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from apart import apart
 
 from control_plane.adapters.state_owner import acting_as_caller, acting_as_owner, owner
 
@@ -35,6 +36,7 @@ def test_a_link_of_roots_leads_to_whoever_decides_there(state: Path) -> None:
     assert owner(link / "file") == NOBODYS
 
 
+@apart
 def test_root_reaches_no_further_than_the_owner_and_is_root_again(state: Path) -> None:
     victim, before = state.parent / "victim", (os.geteuid(), os.getegid(), os.getgroups())
     victim.write_text("root's")
@@ -51,6 +53,7 @@ def test_root_reaches_no_further_than_the_owner_and_is_root_again(state: Path) -
     assert (os.geteuid(), os.getegid(), os.getgroups()) == before
 
 
+@apart
 def test_an_error_makes_root_of_root_again_too(state: Path) -> None:
     with pytest.raises(FileNotFoundError), acting_as_owner(state / "file"):
         (state / "file").read_text()

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import portal as portals
 import pytest
 from playwright.sync_api import Browser, Frame, Page, expect
-from portal import HELLO, RunningPortal
+from portal import RunningPortal
 
 DOMAIN = "remoteapp.localhost"
 COOKIE = "__Host-remoteapp"
@@ -74,11 +74,9 @@ def live(mode: str, request: pytest.FixtureRequest) -> RunningPortal:
 @pytest.fixture(scope="module")
 def running(live: RunningPortal) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
     """Two sessions of alice's: the hostile application, and another one."""
-    limit = {"max_sessions": 2}
-    grant = f"/api/v1/admin/grants/{live.grants['alice', HELLO]}"
-    assert live.api("admin").patch(grant, json={"policy": limit}).status_code == 200
-    yield live.start("alice"), live.start("alice")
-    live.stop_all()
+    with live.allowing("alice", max_sessions=2):
+        yield live.start("alice"), live.start("alice")
+        live.stop_all()
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +95,16 @@ def fresh(
     """Alice has it open in a browser of her own, which is thrown away."""
     with visit(live, browser) as page:
         yield Scene(live, page, opened(page, running[0]["id"]), *running)
+
+
+@contextmanager
+def theirs(live: RunningPortal, name: str) -> Iterator[dict[str, Any]]:
+    """Have somebody run the application meanwhile."""
+    session = live.start(name)
+    try:
+        yield session
+    finally:
+        live.stop(name, session["id"])
 
 
 @contextmanager
@@ -305,21 +313,16 @@ def test_another_session_is_within_its_reach_on_the_same_port_alone(
 def test_somebody_elses_is_told_of_before_its_scripts_reach_ones_own(
     live: RunningPortal, mode: str, browser: Browser
 ) -> None:
-    theirs = live.start("bob")
-    grant = f"/api/v1/admin/grants/{live.grants['bob', HELLO]}"
-    assert live.api("admin").patch(grant, json={"policy": {"share": "control"}}).status_code == 200
-    try:
+    with live.allowing("bob", share="control"), theirs(live, "bob") as session:
         made = live.client("bob").post(
-            f"/api/v1/sessions/{theirs['id']}/shares", json={"user": "alice", "access": "control"}
+            f"/api/v1/sessions/{session['id']}/shares", json={"user": "alice", "access": "control"}
         )
         assert made.status_code == 201, made.text
         with visit(live, browser) as page:
             if mode == "domain":
-                assert opened(page, theirs["id"])
+                assert opened(page, session["id"])
                 return
-            page.goto(theirs["url"])
-            assert page.url == f"{live.url}/sessions/{theirs['id']}"
+            page.goto(session["url"])
+            assert page.url == f"{live.url}/sessions/{session['id']}"
             assert page.locator("#application").count() == 0
             expect(page.locator("main")).to_contain_text("bob")
-    finally:
-        live.stop("bob", theirs["id"])

@@ -12,6 +12,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from apart import apart
 from cli.backup_hosts import SERVICE, PortalHost, host, served
 
 from control_plane import __version__
@@ -203,6 +204,7 @@ def test_without_its_secret_there_is_no_backup(here: PortalHost) -> None:
     assert os.listdir(here.backups) == []  # noqa: PTH208
 
 
+@apart
 def test_archives_are_roots_in_a_directory_that_the_service_may_only_add_to() -> None:
     with served() as here:
         os.mkdir(here.backups, 0o700)  # noqa: PTH102 - as the service makes it for its own copies
@@ -215,6 +217,7 @@ def test_archives_are_roots_in_a_directory_that_the_service_may_only_add_to() ->
         assert {one.stat().st_uid for one in here.state.glob("remoteapp.db*")} == {SERVICE}
 
 
+@apart
 def test_what_the_service_put_in_the_way_is_neither_followed_nor_removed(tmp_path: Path) -> None:
     with served() as here:
         here.backup()
@@ -228,6 +231,7 @@ def test_what_the_service_put_in_the_way_is_neither_followed_nor_removed(tmp_pat
         assert (planted.is_symlink(), (victim / "file").exists()) == (True, True)
 
 
+@apart
 def test_a_database_that_is_a_link_to_one_of_roots_is_not_read(here: PortalHost) -> None:
     with served() as other:
         other.database.unlink()

@@ -9,6 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from apart import apart
 from cli.backup_hosts import SERVICE, PortalHost, host, served
 
 from control_plane.adapters.backup_archive import ArchiveWriter
@@ -236,6 +237,7 @@ def test_a_full_disk_leaves_the_portal_as_it_was(here: PortalHost, tmp_path: Pat
         subprocess.run(["umount", str(tmp_path / "small")], check=True)
 
 
+@apart
 def test_a_link_to_one_of_roots_in_the_way_is_named_and_to_be_moved_away(here: PortalHost) -> None:
     path = here.backup()
     path.chmod(0o600)
@@ -281,6 +283,7 @@ def test_a_portal_that_is_not_installed_is_said_to_lack(here: PortalHost, tmp_pa
     assert said == f"The state directory {bare.state} lacks. Install the portal first: site.yml."
 
 
+@apart
 def test_an_archive_of_the_services_is_refused_and_one_of_roots_makes_what_is_the_services(
     here: PortalHost,
 ) -> None:
