@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from control_plane import enforcement, imports, sessions, sharing
 from control_plane.domain import labels
-from control_plane.domain.entities import Session, State, Token, User
+from control_plane.domain.entities import Session, SignIn, State, Token, User
 from control_plane.domain.jobs import Job
 from control_plane.domain.ports import Container, Plane
 from control_plane.domain.routes import Route
@@ -36,14 +36,21 @@ def load(plane: Plane) -> None:
 
 
 def refresh(plane: Plane) -> None:
-    """Read again who is signed in and who may be, after another process wrote."""
+    """Read again who is signed in and who may be, after another process wrote.
+
+    Whose sign-ins and tokens have all been ended by it is cut off from what is open.
+    """
     with plane.access.lock:
         now, users = plane.clock(), plane.accounting.users()
         signins, tokens = plane.records.signins(now), _tokens(plane, now, users)
+        before = _let_in(plane, now)
         plane.access.load(signins, tokens, users, plane.records.shares())
+        ended = before - _let_in(plane, now)
         _forget_failures(plane)
     sharing.forget_unknown(plane)
     enforcement.enforce(plane)
+    for name in ended:
+        enforcement.cut_connections(plane, name)
 
 
 def forget_ended(plane: Plane) -> None:
@@ -81,6 +88,12 @@ def container_ended(plane: Plane, container_id: str) -> None:
     for session in list(plane.access.sessions.values()):
         if session.container_id == container_id and session.state is State.READY:
             plane.jobs.submit(session.id, _finish(plane, session))
+
+
+def _let_in(plane: Plane, now: datetime) -> frozenset[str]:
+    """Return who has a sign-in or a token that has not expired."""
+    held: list[SignIn | Token] = [*plane.access.signins.values(), *plane.access.tokens.values()]
+    return frozenset(one.user for one in held if now < one.expires_at)
 
 
 def _tokens(plane: Plane, now: datetime, users: Sequence[User]) -> Sequence[Token]:

@@ -57,6 +57,9 @@ SIGNING_IN: Sequence[Mutation] = (
     Mutation("new-password-but-in", "control_plane/web/admin.py",
              '    if changes.get("password") is not None:', '    if changes.get("password") == "":',
              "tests/web/test_admin_pages.py::test_whoever_gets_a_password_is_cut_off_from_what_is_open"),
+    Mutation("typed-password-but-in", "control_plane/lifecycle.py",
+             "    for name in ended:\n", "    for name in ended - ended:\n",
+             "tests/usecases/test_enforcement.py::test_what_is_open_is_cut_where_another_process_ends_the_last_way_in"),
 )
 
 CONTROL_PLANE: Sequence[Mutation] = (

@@ -11,7 +11,7 @@ from adapters.fakes_engine import FakeEngine, FakeHomes
 from adapters.fakes_gateway import FakeGateway
 from usecases.conftest import APPLICATION, Clock, grant_of, until
 
-from control_plane import catalogue, enforcement, lifecycle, sessions
+from control_plane import auth, catalogue, enforcement, lifecycle, sessions
 from control_plane.domain.access import Caller
 from control_plane.domain.entities import (
     Application,
@@ -152,6 +152,25 @@ def test_what_is_open_is_cut_by_a_new_address_and_computes_on(
     assert (again.state, again.grant_id) == (State.READY, session.grant_id)
     assert [(one.running, one.address) for one in engine.containers()] == [(True, again.address)]
     assert list(gateway.routes) == [Route(session.id, again.address, session.port)]
+
+
+def test_what_is_open_is_cut_where_another_process_ends_the_last_way_in(
+    plane: Plane, alice: Caller, charlie: Caller
+) -> None:
+    session = running(plane, alice, grant_of(plane, "alice"))
+    other = running(plane, charlie, granted(plane, Grantee("user", "charlie")))
+    for name in ("alice", "alice", "charlie"):
+        auth.sign_in(plane, auth.Proof(name, f"{name}'s password", "10.0.0.1"))
+    first, second, _ = plane.access.signins
+    plane.records.end_signin(first)
+    lifecycle.refresh(plane)
+    assert settled(plane, session).address == session.address
+    plane.records.end_signin(second)
+    lifecycle.refresh(plane)
+    until(lambda: plane.access.sessions[session.id].address != session.address)
+    until(lambda: not plane.access.sessions[session.id].cut_off)
+    assert settled(plane, session).state is State.READY
+    assert settled(plane, other).address == other.address
 
 
 def test_what_is_kept_running_comes_back_under_a_new_grant_of_the_same_application(
