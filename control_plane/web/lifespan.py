@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 Opened = Callable[[asyncio.AbstractEventLoop], Plane]
 
+MENDING_SECONDS = 10.0
 SAMPLE_SECONDS = 30.0
 _OVERLAP = timedelta(seconds=2)
 # PAM blocks, and argon2 holds 19 MiB while it works: few at a time.
@@ -67,7 +68,7 @@ def _background(plane: Plane, marker: Path | None) -> Sequence[tuple[Callable[[]
     return (
         (_follow(plane), 0.5),
         (_ends(plane), 0.5),
-        (_mending(plane, marker), 10.0),
+        (_mending(plane, marker), MENDING_SECONDS),
         (_settling(plane), 10.0),
         (_forgetting(plane), 600.0),
         (_timing(plane), 1.0),

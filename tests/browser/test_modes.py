@@ -87,10 +87,9 @@ def origin_of(address: str) -> str:
 def test_a_desktop_is_typed_in_opens_in_a_tab_and_is_watched_by_a_guest(
     mode: str, live: RunningPortal, realm: Realm, shareable: str, page_of: OpenFor
 ) -> None:
-    api = live.api("bob")
+    page, api = page_of("bob"), live.api("bob")
     answer = api.post("/api/v1/sessions", json={"grant_id": shareable})
     session_id = str(live.wait_for(api, answer.json()["id"], "ready")["id"])
-    page = page_of("bob")
     page.goto(f"/sessions/{session_id}")
     await_shell(realm, session_id, page.frame_locator("#application"))
     page.keyboard.type("echo proof > /workspace/proof\n", delay=20)

@@ -1,8 +1,8 @@
 """A control plane, or a door, that kills itself before or after the n-th thing it does.
 
-`die-at` in its state directory holds n; the steps are those that the product itself takes, seen by
-wrapping the control plane's ports and the door's calls of the engine. The file is removed as the
-process dies, so one that is still there afterwards says that there is no n-th step.
+`die-at` in its state directory holds n, or a step's name; the steps are those that the product
+itself takes, seen by wrapping the control plane's ports and the door's calls of the engine. The
+file is removed as the process dies, so one that is still there says that there is no such step.
 """
 
 import asyncio
@@ -20,6 +20,7 @@ from control_plane.cli.serve import serve_with
 from control_plane.domain.ports import Plane
 from control_plane.engine_door import serving
 from control_plane.engine_door.app import Door
+from control_plane.web import lifespan
 
 # What only looks, or runs in the background whether or not anything starts.
 _LOOKING = (
@@ -57,10 +58,10 @@ class Steps:
                 self._count = 0
                 return
             self._count += 1
-            if self._count == int(self._order.read_text()):
+            if self._order.read_text() in (str(self._count), name):
                 self._order.unlink()
                 with self._taken.open("a") as log:
-                    log.write(f"{self._count} {name}\n")
+                    log.write(f"{name}\n")
                 os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -108,4 +109,5 @@ if __name__ == "__main__":
     if sys.argv[1] == "door":
         serving.serve(door(), passed_socket("the tests"))
     else:
+        lifespan.MENDING_SECONDS = 1.0  # what is left behind a hundred deaths is soon mended
         serve_with(opened)

@@ -4,7 +4,9 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import docker
@@ -132,12 +134,11 @@ def test_killed_at_every_step_of_a_start_and_of_a_stop(
 ) -> None:
     realm = Realm(mortal, engine_api)
     one = Mortal(mortal.portal.places.state, lambda: mortal.portal.control_plane_pid)
-    starting = _die_at_every_step(one, realm, at_start=True)
-    stopping = _die_at_every_step(one, realm, at_start=False)
-    assert {"before engine.run", "after engine.run"} <= starting
-    assert {"after records.add_session", "after gateway.publish"} <= starting
-    assert {"after gateway.withdraw", "before engine.remove"} <= stopping
-    assert {"before records.save_session", "after records.save_session"} <= starting & stopping
+    saved = {"before records.save_session", "after records.save_session"}
+    starting = {"after records.add_session", "before engine.run", "after engine.run"}
+    _die_at_every_step(one, realm, {*saved, *starting, "after gateway.publish"}, at_start=True)
+    stopping = {"after gateway.withdraw", "before engine.remove"}
+    _die_at_every_step(one, realm, saved | stopping, at_start=False)
 
 
 @pytest.mark.timeout(1200)
@@ -146,60 +147,60 @@ def test_the_door_killed_at_every_step_of_a_start_and_of_a_stop(
 ) -> None:
     realm = Realm(mortal, engine_api)
     one = Mortal(mortal.portal.places.engine_state, lambda: mortal.portal.engine_pid)
-    starting = _die_at_every_step(one, realm, at_start=True)
-    stopping = _die_at_every_step(one, realm, at_start=False)
-    assert {
-        "before api.create_container",
-        "after api.create_container",
-        "after api.start",
-    } <= starting
-    assert {"before api.remove_container", "after api.remove_container"} <= stopping
+    starting = {"before api.create_container", "after api.create_container", "after api.start"}
+    _die_at_every_step(one, realm, starting, at_start=True)
+    stopping = {"before api.remove_container", "after api.remove_container"}
+    _die_at_every_step(one, realm, stopping, at_start=False)
 
 
-def _die_at_every_step(one: Mortal, realm: Realm, *, at_start: bool) -> set[str]:
-    live, order, steps = realm.live, one.state / "die-at", one.state / "steps"
+def _die_at_every_step(one: Mortal, realm: Realm, named: set[str], *, at_start: bool) -> None:
+    """Let it die at the first step, the second and so on, in the end at each of `named`, too.
+
+    What goes on beside changes the order, so that the n-th step is not the same each time.
+    """
+    steps = one.state / "steps"
     steps.unlink(missing_ok=True)
-    live.token("alice")  # not a step of a start
-    for number in range(1, MOST_STEPS):
-        if at_start:
-            _order(order, number)
-            session_id = _try_to_start(live)
-        else:
-            session_id = live.start("alice")["id"]
-            _order(order, number)
-            _try(lambda session_id=session_id: _delete(live, session_id))
-        _settle(live, one.pid, order)
-        there_is_no_such_step = order.exists()
-        order.unlink(missing_ok=True)
-        _all_agree(live, realm, session_id, at_start=at_start)
-        if there_is_no_such_step:
-            return {line.split(" ", 1)[1] for line in steps.read_text().splitlines()}
-    pytest.fail("there is no end to the steps")
+    realm.live.token("alice")  # not a step of a start
+    number = 1
+    while _dies(one, realm, str(number), at_start=at_start):
+        number += 1
+        assert number < MOST_STEPS, "there is no end to the steps"
+    for name in named - set(steps.read_text().splitlines()):
+        assert _dies(one, realm, name, at_start=at_start), f"{name} is no step"
 
 
-def _order(order: Path, number: int) -> None:
+def _dies(one: Mortal, realm: Realm, step: str, *, at_start: bool) -> bool:
+    """Order it to die at a step, start or stop something, and see that all agree; did it die?"""
+    live, order = realm.live, one.state / "die-at"
+    stopped = "" if at_start else str(live.start("alice")["id"])
+    _order(order, step)
+    with ThreadPoolExecutor() as beside:  # an answer may come of the next process only
+        request = partial(_delete, live, stopped) if stopped else partial(_start, live)
+        asked = beside.submit(_try, request)
+        until(lambda: not order.exists() or (asked.done() and _at_rest(live)), 60)
+        if not order.exists():
+            until(lambda: one.pid() is None)
+        live.mend()
+    died = not order.exists()
+    order.unlink(missing_ok=True)
+    _all_agree(live, realm, stopped)
+    return died
+
+
+def _order(order: Path, step: str) -> None:
     # Renamed into place: the process reads it at any moment.
     fresh = order.with_suffix(".new")
-    fresh.write_text(str(number))
+    fresh.write_text(step)
     fresh.chmod(0o666)
     fresh.replace(order)
 
 
-def _settle(live: RunningPortal, pid: Callable[[], int | None], order: Path) -> None:
-    """Wait until the process has died, and start it again; or until all its work is done."""
-    until(lambda: not order.exists() or _at_rest(live), 60)
-    if not order.exists():
-        until(lambda: pid() is None)
-    live.mend()
-
-
-def _all_agree(live: RunningPortal, realm: Realm, session_id: str, *, at_start: bool) -> None:
+def _all_agree(live: RunningPortal, realm: Realm, stopped: str) -> None:
     until(lambda: _at_rest(live), 30)
     left = live.api("alice").get("/api/v1/sessions").json()["items"]
     ready = [one["id"] for one in left if one["state"] == "ready"]
     until(lambda: realm.holds_only(*ready), 15, f"{ready=} {realm.routes()=} {realm.containers()=}")
-    if not at_start:
-        assert session_id not in ready
+    assert stopped not in ready
     for one in left:
         live.stop("alice", one["id"])
     until(realm.holds_only, 15)
@@ -213,15 +214,14 @@ def _at_rest(live: RunningPortal) -> bool:
     return {one["state"] for one in answer.json()["items"]} <= {"ready", "failed"}
 
 
-def _try_to_start(live: RunningPortal) -> str:
+def _start(live: RunningPortal) -> httpx.Response:
     body = {"grant_id": live.grants["alice", HELLO]}
-    made = _try(lambda: live.api("alice").post("/api/v1/sessions", json=body))
-    return str(made.json()["id"]) if made and made.status_code == 202 else ""
+    return live.api("alice").post("/api/v1/sessions", json=body)
 
 
 def _delete(live: RunningPortal, session_id: str) -> httpx.Response:
     # nginx asks once more when the process dies, and waits for the next one to accept.
-    return live.api("alice").delete(f"/api/v1/sessions/{session_id}", timeout=5)
+    return live.api("alice").delete(f"/api/v1/sessions/{session_id}")
 
 
 def _try(request: object) -> httpx.Response | None:
