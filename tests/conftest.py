@@ -22,7 +22,7 @@ from control_plane.trial.places import CLONE
 
 CHROMIUM = "/usr/bin/chromium"
 # Folders in the order of their turn; the rest follows.
-FIRST = ("trial", "deploy", "images", "stack", "browser", "portal_pages")
+FIRST = ("trial", "domain", "usecases", "deploy", "images", "stack", "browser", "portal_pages")
 # Files of `deploy` that boot hosts of their own only.
 OWN_HOSTS = ("test_preflight.py", "test_remote_engine.py", "test_upgrade.py")
 TRIAL = pytest.StashKey[bool]()
@@ -58,7 +58,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Put the trial first, and what takes long next.
 
-    The trial meets the machine as it was found, perhaps without an engine: the others wait for it.
+    The trial meets the machine as it was found, perhaps without an engine: the others wait for it,
+    once they have done what needs none.
     """
     items.sort(key=lambda item: _turn(item.path))
     config.stash[TRIAL] = any(_folder(item.path) == "trial" for item in items)
