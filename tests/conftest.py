@@ -13,6 +13,7 @@ from typing import Any
 
 import portal as portals
 import pytest
+import still_addresses
 from playwright.sync_api import Browser, Page, sync_playwright
 from portal import RunningPortal
 from xdist.scheduler import LoadScopeScheduling
@@ -32,10 +33,12 @@ TOGETHER = CLONE / "var" / "tests"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Let SIGTERM end the run as Ctrl-C does: what was started is stopped."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     TOGETHER.mkdir(parents=True, exist_ok=True)
+    if not hasattr(config, "workerinput"):  # the processes of a parallel run have this
+        config.add_cleanup(still_addresses.hold())
 
 
 class _Together(LoadScopeScheduling):  # type: ignore[misc] # xdist tells no types

@@ -71,11 +71,15 @@ def either(request: pytest.FixtureRequest) -> Site:
 
 @pytest.fixture
 def signed_in() -> Iterator[Pages]:
-    """Open a browser that finds the host by its name, signed in through the form."""
+    """Open a browser that finds the host by its name, signed in through the form.
+
+    What the visitor runs in the end is stopped.
+    """
     with ExitStack() as undo:
         playwright = undo.enter_context(sync_playwright())
 
         def opened(site: Site, name: str) -> Page:
+            undo.callback(site.stop_all, name)
             finds = f"--host-resolver-rules=MAP {site.host.fqdn} {site.host.address}"
             browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, finds])
             undo.callback(browser.close)

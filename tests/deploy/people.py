@@ -67,6 +67,16 @@ class Site:
             answer = api.delete(f"/api/v1/sessions/{session_id}")
         assert answer.status_code == 204, answer.text
 
+    def sessions(self, name: str) -> list[str]:
+        """Return the ids of what somebody runs."""
+        with self.api(name) as api:
+            return [one["id"] for one in api.get("/api/v1/sessions").json()["items"]]
+
+    def stop_all(self, name: str) -> None:
+        """Stop what somebody runs."""
+        for session_id in self.sessions(name):
+            self.stop(name, session_id)
+
     def wait_for(self, api: httpx.Client, session_id: str, state: str) -> dict[str, Any]:
         """Return the session once it is in that state."""
         deadline = time.monotonic() + PATIENCE

@@ -21,7 +21,7 @@ def with_a_session_of_zoe(site: Site) -> str:
         site.remoteappdb("user create zoe")
         site.remoteappdb("user password zoe --stdin", given=site.password("zoe"))
         site.grants["zoe", HELLO] = site.remoteappdb(f"app grant {HELLO} zoe --allow-home")
-    if not _sessions(site):
+    if not site.sessions("zoe"):
         site.start("zoe")
     label = "label=eu.simphony-project.docker.runinfo.user=zoe"
     return site.host.out(f"docker ps --quiet --filter {label}")
@@ -36,8 +36,7 @@ def test_a_check_names_what_would_go_and_nothing_goes(second: Spare) -> None:
     assert changes(before, listed(second.own)) == {}
     assert second.own.out(f"docker inspect --format '{{{{.State.Running}}}}' {container}") == "true"
     second.site.wait_until_ready()
-    for session in _sessions(second.site):
-        second.site.stop("zoe", session)
+    second.site.stop_all("zoe")
 
 
 @pytest.mark.variant
@@ -63,8 +62,7 @@ def test_the_data_may_stay_and_a_new_portal_finds_it(second: Spare) -> None:
     assert site.host.out("cat /etc/remoteapp/secret") == secret
     container = with_a_session_of_zoe(site)  # by the token that she had
     assert site.host.out(f"docker exec {container} cat /workspace/note") == "kept"
-    for session in _sessions(site):
-        site.stop("zoe", session)
+    site.stop_all("zoe")
 
 
 def test_the_host_is_left_as_it_was_found(second: Spare) -> None:
@@ -93,8 +91,3 @@ def changes(
         for name in before
         if before[name] != after[name]
     }
-
-
-def _sessions(site: Site) -> list[str]:
-    with site.api("zoe") as api:
-        return [one["id"] for one in api.get("/api/v1/sessions").json()["items"]]
