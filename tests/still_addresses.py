@@ -3,7 +3,7 @@
 An engine makes an interface for each container, to which the kernel gives an address (IPv6,
 link-local). Chromium on the same machine takes that for another network, and breaks off what it
 was loading (ERR_NETWORK_CHANGED), over HTTP/2 all of it. The containers' own interfaces are not
-affected.
+affected. A run that is killed leaves it so until this machine starts again.
 """
 
 from collections.abc import Callable

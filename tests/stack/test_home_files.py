@@ -30,10 +30,10 @@ def opener(portal: RunningPortal, realm: Realm) -> Iterator[str]:
 
 
 @pytest.fixture
-def work(portal: RunningPortal) -> Iterator[Path]:
+def papers(portal: RunningPortal) -> Iterator[Path]:
     """A directory in dora's home, which others may not enter."""
     dora = pwd.getpwnam(portal.dora)
-    made = Path(dora.pw_dir) / "work"
+    made = Path(dora.pw_dir) / "papers"
     (made / "deep").mkdir(parents=True)
     (made / "plot 1.py").touch()
     (made / "etc").symlink_to("/etc")
@@ -45,25 +45,25 @@ def work(portal: RunningPortal) -> Iterator[Path]:
 
 
 def test_a_user_of_the_host_chooses_a_file_of_the_own_home(
-    portal: RunningPortal, realm: Realm, opener: str, work: Path
+    portal: RunningPortal, realm: Realm, opener: str, papers: Path
 ) -> None:
     flags = ("--allow-home", "--allow-startup-data")
     with granted(portal, opener, "dora", *flags) as grant:
         path = f"/api/v1/applications/{grant}/files"
-        answer = portal.api("dora").get(path, params={"path": work.name})
+        answer = portal.api("dora").get(path, params={"path": papers.name})
         assert [(one["name"], one["kind"], one["path"]) for one in answer.json()["items"]] == [
-            ("deep", "directory", "/workspace/work/deep"),
+            ("deep", "directory", "/workspace/papers/deep"),
             ("etc", "link", ""),
-            ("plot 1.py", "file", "/workspace/work/plot 1.py"),
+            ("plot 1.py", "file", "/workspace/papers/plot 1.py"),
         ]
-        out = portal.api("dora").get(path, params={"path": f"{work.name}/etc"})
+        out = portal.api("dora").get(path, params={"path": f"{papers.name}/etc"})
         assert (out.status_code, out.json()["detail"]) == (
             404,
             "That directory leads out of the home.",
         )
         assert portal.api("alice").get(path).status_code == 404
-        page = portal.client("dora").get(f"/applications/{grant}/files?path=work").text
-        assert "startup_file=%2Fworkspace%2Fwork%2Fplot+1.py" in page
+        page = portal.client("dora").get(f"/applications/{grant}/files?path=papers").text
+        assert "startup_file=%2Fworkspace%2Fpapers%2Fplot+1.py" in page
     assert realm.containers() == {}
 
 

@@ -181,6 +181,7 @@ def _dies(one: Mortal, realm: Realm, step: str, *, at_start: bool) -> bool:
         if not order.exists():
             until(lambda: one.pid() is None)
         live.mend()
+        asked.result()
     died = not order.exists()
     order.unlink(missing_ok=True)
     _all_agree(live, realm, stopped)
