@@ -49,4 +49,4 @@ def _block(address: str) -> str:
         parsed = ip_address(address)
     except ValueError:
         return address
-    return str(parsed) if parsed.version == 4 else str(ip_network(f"{parsed}/64", strict=False))  # noqa: PLR2004
+    return str(parsed) if parsed.version == 4 else str(ip_network(f"{parsed}/64", strict=False))  # noqa: PLR2004 - of IP

@@ -142,7 +142,7 @@ def test_world_is_for_loopback(said: Said, host: str) -> None:
 
 @pytest.mark.parametrize(
     "host",
-    ["remote.example.org", "localhost.example.org", "192.0.2.1", "10.0.0.1", "0.0.0.0"],  # noqa: S104
+    ["remote.example.org", "localhost.example.org", "192.0.2.1", "10.0.0.1", "0.0.0.0"],  # noqa: S104 - compared, not listened on
 )
 def test_world_never_starts_on_a_public_address(said: Said, host: str) -> None:
     line = said(f"public_url = 'https://{host}'\n[auth]\nmethods = ['pam', 'world']\n")

@@ -159,7 +159,7 @@ OPTIONS: dict[str, Any] = {
 _FIELDS = tuple(name for name in OPTIONS if name != "state")
 
 
-def ensure(portal: Portal, params: dict[str, Any], check: bool) -> Outcome:  # noqa: FBT001
+def ensure(portal: Portal, params: dict[str, Any], check: bool) -> Outcome:  # noqa: FBT001 - named where it is called
     """Make the application as the options say."""
     fields = given_of(params, _FIELDS)
     if fields.get("port") == 0:

@@ -222,7 +222,7 @@ OPTIONS: dict[str, Any] = {
 _ID = re.compile(r"[0-9a-f]{32}")
 
 
-def ensure(portal: Portal, params: dict[str, Any], check: bool) -> Outcome:  # noqa: FBT001
+def ensure(portal: Portal, params: dict[str, Any], check: bool) -> Outcome:  # noqa: FBT001 - named where it is called
     """Make the grant as the options say."""
     kind, holder = _holder(params)
     application = _application(portal, params["application"])

@@ -89,7 +89,7 @@ OPTIONS: dict[str, Any] = {
 }
 
 
-def ensure(portal: Portal, params: dict[str, Any], check: bool) -> Outcome:  # noqa: FBT001
+def ensure(portal: Portal, params: dict[str, Any], check: bool) -> Outcome:  # noqa: FBT001 - named where it is called
     """Make the group as the options say."""
     found = portal.one("groups", params["name"])
     fields = {"name": params["name"]}

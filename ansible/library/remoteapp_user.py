@@ -182,7 +182,7 @@ OPTIONS: dict[str, Any] = {
 _FIELDS = ("name", "kind", "admin", "enabled", "groups")
 
 
-def ensure(portal: Portal, params: dict[str, Any], check: bool) -> Outcome:  # noqa: FBT001
+def ensure(portal: Portal, params: dict[str, Any], check: bool) -> Outcome:  # noqa: FBT001 - named where it is called
     """Make the user as the options say."""
     found = portal.one("users", params["name"])
     if params["state"] == "absent":

@@ -39,12 +39,12 @@ class Answer:
     @property
     def is_success(self) -> bool:
         """Whether it is a 2xx."""
-        return 200 <= self.status < 300  # noqa: PLR2004
+        return 200 <= self.status < 300  # noqa: PLR2004 - HTTP's classes
 
     @property
     def leads_on(self) -> bool:
         """Whether it sends the browser elsewhere."""
-        return 300 <= self.status < 400 and bool(self.location)  # noqa: PLR2004
+        return 300 <= self.status < 400 and bool(self.location)  # noqa: PLR2004 - HTTP's classes
 
 
 @dataclass(slots=True)
@@ -64,7 +64,7 @@ class _Heard:
 class ApplicationClient:
     """One application at its address, below its session's path (`base`, without an end slash)."""
 
-    def __init__(  # noqa: PLR0913
+    def __init__(  # noqa: PLR0913 - each is a fact of its own
         self,
         address: str,
         port: int,
@@ -96,7 +96,7 @@ class ApplicationClient:
         self._http = httpx.AsyncClient(
             base_url=f"http://{address}:{port}",
             headers={**self._headers, **asking},
-            timeout=None,  # noqa: S113
+            timeout=None,  # noqa: S113 - it has its own waits
             trust_env=False,
         )
         self._runner = asyncio.Runner()

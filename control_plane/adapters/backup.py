@@ -173,7 +173,7 @@ def _versions(path: Path, sets: Iterable[str]) -> dict[str, str]:
     with closing(sqlite3.connect(path)) as copy:
         found = {
             # The set's name is a word of ours.
-            one: copy.execute(f"SELECT max(name) FROM {one}_migrations").fetchone()[0]  # noqa: S608
+            one: copy.execute(f"SELECT max(name) FROM {one}_migrations").fetchone()[0]  # noqa: S608 - names of our own tables
             for one in sets
         }
     return {one: name for one, name in found.items() if name}

@@ -115,7 +115,7 @@ class ArchiveReader:
         file = self._tar.extractfile(found) if found and found.isreg() else None
         if file is None:
             raise broken(f"{member} lacks")
-        return file  # type: ignore[return-value]
+        return file  # type: ignore[return-value] # tarfile's reads as a file does
 
 
 @contextmanager

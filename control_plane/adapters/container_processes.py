@@ -40,7 +40,7 @@ class Listener:
 
     def __str__(self) -> str:
         """Return it as people write it."""
-        host = f"[{self.address}]" if self.address.version == 6 else self.address  # noqa: PLR2004
+        host = f"[{self.address}]" if self.address.version == 6 else self.address  # noqa: PLR2004 - of IP
         return f"{host}:{self.port}"
 
 

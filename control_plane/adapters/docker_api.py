@@ -77,7 +77,7 @@ class _ClientElsewhere(docker.APIClient):  # type: ignore[misc]  # the SDK has n
         """Return what keeps connections that notice when the other machine has gone."""
         if not isinstance(self.adapters["https://"], _KeptAlive):
             self.mount("https://", _KeptAlive())
-        return super().get_adapter(url)  # type: ignore[no-any-return]
+        return super().get_adapter(url)  # type: ignore[no-any-return] # docker tells no types
 
 
 class _KeptAlive(HTTPAdapter):

@@ -107,7 +107,7 @@ def _lines(api: Any, container: str, path: str) -> tuple[str, ...]:
         entry = tar.next()
         content = tar.extractfile(entry) if entry and entry.isreg() else None
         text = content.read().decode(errors="replace") if content else ""
-    return tuple(line for line in text.splitlines() if line.count(":") > 2)  # noqa: PLR2004
+    return tuple(line for line in text.splitlines() if line.count(":") > 2)  # noqa: PLR2004 - fields of passwd(5)
 
 
 def _is_file(api: Any, container: str, path: str) -> bool:

@@ -78,7 +78,7 @@ class LoopJobs:
         wait = await self._step(lambda: next(job, None))
         while wait:
             outcome = await self._wait(session_id, wait)
-            wait = await self._step(lambda outcome=outcome: _sent(job, outcome))  # type: ignore[misc]
+            wait = await self._step(lambda outcome=outcome: _sent(job, outcome))  # type: ignore[misc] # mypy knows no defaults of a lambda
 
     async def _step(self, step: Callable[[], Wait | None]) -> Wait | None:
         return await self._loop.run_in_executor(self._executor, step)

@@ -23,7 +23,7 @@ def place(port: int) -> str:
     """Return this machine's address that takes connections there; loopback where none does."""
     found = [one.address for one, _ in listening(_TABLES) if one.port == port]
     if not found or any(one.is_loopback or one.is_unspecified for one in found):
-        four = [one for one in found if one.version == 4 or one.is_unspecified]  # noqa: PLR2004
+        four = [one for one in found if one.version == 4 or one.is_unspecified]  # noqa: PLR2004 - of IP
         return "::1" if found and not four else "127.0.0.1"
     return str(found[0])
 

@@ -252,7 +252,7 @@ class _Kept:
         self._next = self._seconds() + pause
 
 
-class _Session(OAuth2Session):  # type: ignore[misc]
+class _Session(OAuth2Session):  # type: ignore[misc] # authlib tells no types
     """Trusts what it is told to, whatever the environment says of certificates."""
 
     trusted: str | bool = True

@@ -84,7 +84,7 @@ class PeeweeRecords:
     def open_sessions(self) -> Sequence[Session]:
         """Return the living ones and the failures nobody has dismissed, oldest first."""
         living = SessionRow.state.in_(list(LIVING))
-        failed = (SessionRow.state == State.FAILED) & (SessionRow.dismissed == False)  # noqa: E712
+        failed = (SessionRow.state == State.FAILED) & (SessionRow.dismissed == False)  # noqa: E712 - peewee's way to write SQL
         query = SessionRow.select().where(living | failed)
         return self._sessions(query.order_by(SessionRow.created_at, SessionRow.id))
 
@@ -99,7 +99,7 @@ class PeeweeRecords:
 
     def forget_ended(self, before: datetime, now: datetime) -> int:
         """Remove what ended before then, but failures nobody has dismissed, and expired tokens."""
-        dismissed = (SessionRow.state == State.STOPPED) | (SessionRow.dismissed == True)  # noqa: E712
+        dismissed = (SessionRow.state == State.STOPPED) | (SessionRow.dismissed == True)  # noqa: E712 - peewee's way to write SQL
         old = (SessionRow.ended_at < before) & dismissed
         expired = TokenRow.expires_at <= now
         found = self._rows(SessionRow.select(SessionRow.id).where(old).limit(1))

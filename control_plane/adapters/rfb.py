@@ -146,7 +146,7 @@ class Desktop:
                 self._rectangle()
         elif kind == 1:
             self.stream.read(6 * self.stream.numbers("xHH")[1])
-        elif kind == 3:  # noqa: PLR2004
+        elif kind == 3:  # noqa: PLR2004 - RFC 6143
             self._cut_text_of_the_desktop()
         elif kind != 2:  # noqa: PLR2004 - a bell says nothing more
             raise ControlPlaneError(f"The desktop sent a message of the unknown kind {kind}.")
@@ -216,9 +216,9 @@ def _let_in(stream: Stream, minor: int) -> None:
     if _NO_PASSWORD not in offered:
         kinds = ", ".join(map(str, offered))
         raise ControlPlaneError(f"It asks for a password (security types {kinds}).")
-    if minor > 3:  # noqa: PLR2004
+    if minor > 3:  # noqa: PLR2004 - RFC 6143
         stream.write(bytes([_NO_PASSWORD]))
-    if minor == 8 and stream.numbers("I")[0]:  # noqa: PLR2004
+    if minor == 8 and stream.numbers("I")[0]:  # noqa: PLR2004 - RFC 6143
         raise _refused(stream)
 
 

@@ -55,7 +55,7 @@ def of_silence(subject: Subject, listeners: Sequence[Listener]) -> str:
 
 def of_answer(subject: Subject, answer: Answer) -> str:
     """Advise on one whose ready path answers something else than 2xx."""
-    is_lost = 300 <= answer.status < 400 or answer.status == _NOT_FOUND  # noqa: PLR2004
+    is_lost = 300 <= answer.status < 400 or answer.status == _NOT_FOUND  # noqa: PLR2004 - HTTP's class
     strips = subject.application.strip_path
     if labels.kind(subject.image) == "foreign" and is_lost and not strips:
         return "Tell it its base path (--command with {base_path}), or use --strip-path."

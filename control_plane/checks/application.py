@@ -14,7 +14,7 @@ from control_plane.domain.names import shown
 NAME = "application"
 _SECONDS = 2.0
 _TAIL = 20  # lines
-_TODO = "Mend /etc/remoteapp/autostart: it runs the application in the foreground."
+_REMEDY = "Mend /etc/remoteapp/autostart: it runs the application in the foreground."
 
 
 def point(where: Realm, subject: Subject, one: Booted) -> Point:
@@ -27,7 +27,7 @@ def point(where: Realm, subject: Subject, one: Booted) -> Point:
     if told[-1]["application"] == "ended":
         status = shown(str(told[-1].get("status")))
         tail = last_words(where.engine.log(one.container, _TAIL))
-        return broken(NAME, f"It ended with status {status}.{tail}", _TODO)
+        return broken(NAME, f"It ended with status {status}.{tail}", _REMEDY)
     return passed(NAME, f"It still ran after {_SECONDS:.0f} s.")
 
 

@@ -57,7 +57,7 @@ def initialise(ctx: click.Context) -> list[str]:
 def opened(ctx: click.Context) -> Books:
     """Open accounting and records until the command ends; StoreUnavailableError without a file."""
     # It knows every adapter there is, and takes longer to load than `--help` takes to answer.
-    from control_plane import installed  # noqa: PLC0415
+    from control_plane import installed  # noqa: PLC0415 - only where it is needed: slow to import
 
     found = _settings(ctx)
     for url in (found.records_url, *((found.accounting_url,) if _is_database(found) else ())):
@@ -98,8 +98,8 @@ def must_know_realm(ctx: click.Context) -> None:
 def check_image(ctx: click.Context, image: str) -> Image:
     """Return the image; raise unless the engine has it."""
     # The SDK takes longer to load than most verbs take to run.
-    from control_plane import installed  # noqa: PLC0415
-    from control_plane.adapters.engine import DockerEngine  # noqa: PLC0415
+    from control_plane import installed  # noqa: PLC0415 - only where it is needed: slow to import
+    from control_plane.adapters.engine import DockerEngine  # noqa: PLC0415 - only where it is needed: slow to import
 
     try:
         with acting_as_caller():

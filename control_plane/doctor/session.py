@@ -34,7 +34,7 @@ _NOTICED_SECONDS = 10.0  # the service looks for other writers every half second
 _STARTING_SECONDS = 30.0  # beside what the engine may take by the settings
 _POLL = 0.25
 _API = "/api/v1/sessions"
-_TODO = f"journalctl -u {SERVICE} --since -5min"
+_REMEDY = f"journalctl -u {SERVICE} --since -5min"
 
 
 class _FailedError(ControlPlaneError):
@@ -43,7 +43,7 @@ class _FailedError(ControlPlaneError):
 
 def check(image: str) -> Check:
     """Return the check that starts this image for a user of its own."""
-    return Check(NAME, lambda one: _look(one, image), _TODO)
+    return Check(NAME, lambda one: _look(one, image), _REMEDY)
 
 
 def _look(one: Installation, image: str) -> Iterator[Finding]:
@@ -68,7 +68,7 @@ def _tried(one: Installation, image: str) -> Finding:
     except NotSupportedError as error:
         return warning(f"Not looked at: {error.message}", "Start an application in the browser.")
     except _FailedError as error:
-        return failed(error.message, error.hint or _TODO)
+        return failed(error.message, error.hint or _REMEDY)
     seconds = time.monotonic() - begun
     return ok(f"{shown(image)} was started, asked through nginx and stopped in {seconds:.1f} s.")
 
@@ -166,11 +166,11 @@ def _until_ready(nginx: Nginx, path: str, patience: float) -> Any:
             return found
         if found["state"] != "starting" or time.monotonic() > until:
             failure = found.get("failure") or {"message": f"It is {found['state']} for too long."}
-            raise _FailedError(f"It does not start: {shown(failure['message'], 300)}", _TODO)
+            raise _FailedError(f"It does not start: {shown(failure['message'], 300)}", _REMEDY)
         time.sleep(_POLL)
 
 
 def _must(answer: httpx.Response, status: int, what: str) -> None:
     if answer.status_code != status:
         told = shown(answer.text, 300)
-        raise _FailedError(f"{what}: the portal answers {answer.status_code}: {told}", _TODO)
+        raise _FailedError(f"{what}: the portal answers {answer.status_code}: {told}", _REMEDY)

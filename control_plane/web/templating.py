@@ -87,7 +87,7 @@ def _templates(tag: str) -> Environment:
     language = languages.languages()[tag]
     made.policies["ext.i18n.trimmed"] = True
     # The extension gives the environment this verb, which its types do not tell.
-    made.install_gettext_translations(language.catalogue, newstyle=True)  # type: ignore[attr-defined]
+    made.install_gettext_translations(language.catalogue, newstyle=True)  # type: ignore[attr-defined] # the extension adds it
     made.globals |= {"language": language, "languages": languages.languages()}
     made.filters |= {
         "said": language.sentence,

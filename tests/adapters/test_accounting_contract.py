@@ -440,7 +440,7 @@ def test_everything_is_made_anew_and_ids_stay(filled: Accounting) -> None:
 def test_a_rewriting_is_given_what_is_there(filled: Accounting) -> None:
     before = filled.holdings()
     seen: list[Holdings] = []
-    assert filled.rewrite(lambda was: seen.append(was) or was) == before  # type: ignore[func-returns-value]
+    assert filled.rewrite(lambda was: seen.append(was) or was) == before  # type: ignore[func-returns-value] # mypy knows neither such a lambda nor its value
     assert seen == [before]
 
 
@@ -478,10 +478,10 @@ def test_a_rewriting_that_does_not_hold_together_leaves_everything(filled: Accou
     ]
     for wanted in lost:
         with pytest.raises(NotFoundError):
-            filled.rewrite(lambda _was, wanted=wanted: wanted)  # type: ignore[misc]
+            filled.rewrite(lambda _was, wanted=wanted: wanted)  # type: ignore[misc] # mypy knows neither such a lambda nor its value
     for wanted in double:
         with pytest.raises(ConflictError):
-            filled.rewrite(lambda _was, wanted=wanted: wanted)  # type: ignore[misc]
+            filled.rewrite(lambda _was, wanted=wanted: wanted)  # type: ignore[misc] # mypy knows neither such a lambda nor its value
     assert filled.holdings() == before
 
 

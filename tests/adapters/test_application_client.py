@@ -84,7 +84,7 @@ def asked(*, strip_path: bool) -> Iterator[ApplicationClient]:
 @pytest.mark.parametrize(
     ("strip_path", "arrives"), [(False, f"{BASE}/a%2Fb?c=d"), (True, "/a%2Fb?c=d")]
 )
-def test_the_path_arrives_as_it_was_sent(strip_path: bool, arrives: str) -> None:  # noqa: FBT001
+def test_the_path_arrives_as_it_was_sent(strip_path: bool, arrives: str) -> None:  # noqa: FBT001 - pytest gives it
     with asked(strip_path=strip_path) as client:
         answer = client.get(f"{BASE}/a%2Fb?c=d")
     assert answer == Answer(200, "", f"{arrives}\nportal.example\n{BASE}")

@@ -41,7 +41,7 @@ class OneShot:
         report = Status(
             candidate=digest(taken.content), installed=digest(text), path=str(self.installed)
         )
-        nginx_status.write(self.status, replace(report, **changes))  # type: ignore[arg-type]
+        nginx_status.write(self.status, replace(report, **changes))  # type: ignore[arg-type] # fields by name
         return set(found)
 
 

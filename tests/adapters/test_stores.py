@@ -360,7 +360,7 @@ def test_the_database_itself_refuses_the_same_grant_twice(
     accounting.add_application(DESK)
     made = accounting.add_grant(grantee, DESK.id, Policy())
     columns = "grantee, user_id, group_id, application_id, policy_id"
-    sql = f"INSERT INTO grants (id, {columns}) SELECT '{'9' * 32}', {columns} FROM grants"  # noqa: S608
+    sql = f"INSERT INTO grants (id, {columns}) SELECT '{'9' * 32}', {columns} FROM grants"  # noqa: S608 - names of our own tables
     with pytest.raises((sqlite3.Error, psycopg.Error, pymysql.Error)):
         databases.run(sql, url)
     assert list(accounting.grants()) == [made]

@@ -143,7 +143,7 @@ def test_the_commands_that_the_units_start_exist(name: str) -> None:
     found = main
     verbs = itertools.takewhile(lambda one: one[0] not in "$-", words)
     for word in verbs:
-        found = found.get_command(context, word)  # type: ignore[assignment]
+        found = found.get_command(context, word)  # type: ignore[assignment] # a group, as the words say
         assert found is not None
 
 

@@ -125,7 +125,7 @@ def host(directory: Path, realm: str = "lab") -> PortalHost:
 
 def _write(path: Path, text: str, mode: int) -> None:
     path.write_text(text)
-    os.chmod(path, mode)  # noqa: PTH101
+    os.chmod(path, mode)  # noqa: PTH101 - of a path that was just written
 
 
 SERVICE = 61235  # an uid without an account

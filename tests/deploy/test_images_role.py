@@ -92,7 +92,7 @@ def test_a_registry_s_password_stands_in_no_output(host: Host) -> None:
 
 
 @pytest.mark.variant
-def test_a_folder_is_built_on_the_host(host: Host, host_images: None) -> None:  # noqa: ARG001
+def test_a_folder_is_built_on_the_host(host: Host, host_images: None) -> None:  # noqa: ARG001 - it has to be there
     base = tags("debian", "builder")
     host.load(*base)
     images: dict[str, Any] = {"remoteapp_images": [{"build": "hello"}]}
@@ -107,7 +107,7 @@ def test_a_folder_is_built_on_the_host(host: Host, host_images: None) -> None:  
 @pytest.mark.variant
 def test_a_folder_is_built_on_the_controller_and_copied(
     host: Host,
-    host_images: None,  # noqa: ARG001
+    host_images: None,  # noqa: ARG001 - it has to be there
 ) -> None:
     images: dict[str, Any] = {"remoteapp_images": [{"build": "hello"}]}
     images["remoteapp_images_build_on"] = "controller"

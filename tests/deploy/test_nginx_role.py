@@ -66,7 +66,7 @@ def test_a_neighbour_keeps_its_name_and_every_name_that_nobody_has(neighbour: Ho
     neighbour.run("systemctl reload nginx")
     for name in ("neighbour.example", "unknown.example"):
         until(
-            lambda name=name: asked(neighbour, f"https://{name}/") == "the neighbour's\n200",  # type: ignore[misc]
+            lambda name=name: asked(neighbour, f"https://{name}/") == "the neighbour's\n200",  # type: ignore[misc] # mypy knows no defaults of a lambda
             why=f"{name} is not the neighbour's",
         )
     until(lambda: asked(neighbour, f"{neighbour.url}/internal/").endswith("404"))

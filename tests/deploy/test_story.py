@@ -49,7 +49,7 @@ def test_a_person_signs_in_and_works_in_a_desktop_until_it_is_stopped(
 
 def test_a_second_run_changes_nothing(either: Site) -> None:
     play = either.host.playbook()
-    print(f"\nsite.yml again on {either.host.release}: {play.seconds:.0f} s")  # noqa: T201
+    print(f"\nsite.yml again on {either.host.release}: {play.seconds:.0f} s")  # noqa: T201 - it prints
     assert (play.changed, play.counts["failed"]) == (0, 0), play.output
 
 

@@ -164,7 +164,7 @@ def test_an_upgrade_keeps_every_row_the_desktop_and_every_request(
     before, release = rows(site.host), site.host.out("readlink /opt/remoteapp/current")
     with watched(site, desktop), Visitors(site, desktop) as visitors:
         play = site.host.playbook("upgrade.yml")
-    print(f"\nupgrade.yml: {play.seconds:.0f} s, {visitors.answers} requests meanwhile")  # noqa: T201
+    print(f"\nupgrade.yml: {play.seconds:.0f} s, {visitors.answers} requests meanwhile")  # noqa: T201 - it prints
     assert visitors.failures == []
     assert visitors.answers > 20
     assert site.host.out("readlink /opt/remoteapp/current") != release

@@ -13,7 +13,7 @@ from control_plane.doctor.host import of_room
 
 GIB = 1024**3
 STATE = Path("/var/lib/remoteapp")
-TODO = f"du -xh --max-depth=2 {STATE} | sort -h | tail; docker image prune"
+REMEDY = f"du -xh --max-depth=2 {STATE} | sort -h | tail; docker image prune"
 
 
 @pytest.mark.parametrize(
@@ -22,15 +22,17 @@ TODO = f"du -xh --max-depth=2 {STATE} | sort -h | tail; docker image prune"
         (Room(1, 9 * GIB, 20 * GIB, 0.5), Finding("ok", "9216 MiB of 20480 MiB are left for")),
         (
             Room(1, GIB // 2, 20 * GIB, 0.5),
-            Finding("warning", "The disk is nearly full: 512 MiB of 20480 MiB are left for", TODO),
+            Finding(
+                "warning", "The disk is nearly full: 512 MiB of 20480 MiB are left for", REMEDY
+            ),
         ),
         (
             Room(1, LEAST_BYTES - 1, 20 * GIB, 0.5),
-            Finding("failed", "The disk is full: 63 MiB of 20480 MiB are left for", TODO),
+            Finding("failed", "The disk is full: 63 MiB of 20480 MiB are left for", REMEDY),
         ),
         (
             Room(1, 9 * GIB, 20 * GIB, 0.001),
-            Finding("failed", "The disk is full: 9216 MiB of 20480 MiB are left for", TODO),
+            Finding("failed", "The disk is full: 9216 MiB of 20480 MiB are left for", REMEDY),
         ),
     ],
 )

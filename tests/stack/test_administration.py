@@ -262,7 +262,7 @@ def test_what_is_announced_by_a_browser_needs_the_portals_own_origin(
         ("admin", "GET", "sessions?state=asleep", b"", 422),
     ],
 )
-def test_a_refusal_is_a_problem_with_the_status_of_its_kind(  # noqa: PLR0913, PLR0917
+def test_a_refusal_is_a_problem_with_the_status_of_its_kind(  # noqa: PLR0913, PLR0917 - pytest gives what it names
     portal: RunningPortal, who: str, method: str, path: str, content: bytes, status: int
 ) -> None:
     client = portal.api(who) if who else portal.guest()

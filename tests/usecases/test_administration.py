@@ -564,7 +564,7 @@ def test_a_creation_that_dies_at_any_step_leaves_a_whole_user_or_none(books: Boo
         if not dies(
             books,
             calls,
-            lambda dying: administration.create_user(dying, ROOT, new, "password 1"),  # noqa: B023
+            lambda dying: administration.create_user(dying, ROOT, new, "password 1"),  # noqa: B023 - called before the next round
         ):
             break
         if books.accounting.user(new.name):
@@ -580,7 +580,7 @@ def test_a_removal_that_dies_at_any_step_leaves_nothing_to_the_next(books: Books
         name = f"user{calls}"
         administration.create_user(books, ROOT, User(name, "virtual"), "password 1")
         sign_in(books, name)
-        if not dies(books, calls, lambda dying: remove(dying, ROOT, name, home="delete")):  # noqa: B023
+        if not dies(books, calls, lambda dying: remove(dying, ROOT, name, home="delete")):  # noqa: B023 - called before the next round
             break
         asked = {one.user for one in books.records.home_tasks()}
         if books.accounting.user(name):

@@ -54,11 +54,11 @@ def settled(plane: Plane, session: Session) -> Session:
 
 
 def granted(plane: Plane, grantee: Grantee, **fields: object) -> str:
-    return plane.accounting.add_grant(grantee, APPLICATION, replace(Policy(), **fields)).id  # type: ignore[arg-type]
+    return plane.accounting.add_grant(grantee, APPLICATION, replace(Policy(), **fields)).id  # type: ignore[arg-type] # fields by name
 
 
 def with_policy(plane: Plane, grant_id: str, **fields: object) -> None:
-    change: Callable[[Grant], Policy] = lambda grant: replace(grant.policy, **fields)  # type: ignore[arg-type]  # noqa: E731
+    change: Callable[[Grant], Policy] = lambda grant: replace(grant.policy, **fields)  # type: ignore[arg-type]  # noqa: E731 - mypy reads its type
     plane.accounting.change_grant(grant_id, change)
     lifecycle.refresh(plane)
 
@@ -195,7 +195,7 @@ def test_what_is_kept_running_comes_back_under_a_new_grant_of_the_same_applicati
 def test_one_that_still_starts_is_not_kept_running(
     plane: Plane, alice: Caller, application: object
 ) -> None:
-    application.ready = False  # type: ignore[attr-defined]
+    application.ready = False  # type: ignore[attr-defined] # the fake's
     session = sessions.begin(plane, alice, grant_of(plane, "alice"), {}, instead=False)
     plane.records.keep_running({"user:alice"})
     disabled(plane, "alice")
@@ -336,7 +336,7 @@ def test_a_home_is_settled_once_nothing_uses_it(
 ) -> None:
     volume, apart = "remoteapp-unit-home-70000", "remoteapp-unit-apart-70000"
     homes.found |= {volume: b"what alice had", apart: b"what older images kept"}
-    task = HomeTask(volume, "alice", action, "admin", plane.clock())  # type: ignore[arg-type]
+    task = HomeTask(volume, "alice", action, "admin", plane.clock())  # type: ignore[arg-type] # one of its words
     plane.records.add_home_task(task)
     session = running(plane, alice, grant_of(plane, "alice"))
     sessions.ask_to_stop(plane, session, "stopped").result(5)

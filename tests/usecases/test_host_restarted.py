@@ -37,7 +37,7 @@ def ended(plane: Plane, session: Session) -> tuple[State, str, bool]:
 
 @pytest.mark.parametrize("status", [0, 137, 255])
 @pytest.mark.parametrize("state", [State.READY, State.STARTING])
-def test_what_ended_with_the_host_is_stopped_and_can_be_started_again(  # noqa: PLR0913, PLR0917
+def test_what_ended_with_the_host_is_stopped_and_can_be_started_again(  # noqa: PLR0913, PLR0917 - pytest gives what it names
     plane: Plane,
     alice: Caller,
     engine: FakeEngine,
@@ -116,12 +116,12 @@ def serving(plane: Plane, marker: Path) -> TestClient:
         (True, (State.FAILED, "The application ended by itself with status 137.")),
     ],
 )
-def test_the_service_knows_by_its_marker_whether_the_host_restarted(  # noqa: PLR0913, PLR0917
+def test_the_service_knows_by_its_marker_whether_the_host_restarted(  # noqa: PLR0913, PLR0917 - pytest gives what it names
     plane: Plane,
     alice: Caller,
     engine: FakeEngine,
     tmp_path: Path,
-    has_marker: bool,  # noqa: FBT001
+    has_marker: bool,  # noqa: FBT001 - pytest gives it
     end: tuple[State, str],
 ) -> None:
     session = running(plane, alice)

@@ -68,7 +68,7 @@ def test_a_sample_that_comes_too_late_opens_no_closed_row(
 
 def line(user: str, begun: datetime, hours: int | None, **more: object) -> UsageRow:
     end = begun + hours * HOUR if hours is not None else None
-    return UsageRow(f"{user}-{begun}", user, "Hello", "hello:1", begun, end, **more)  # type: ignore[arg-type]
+    return UsageRow(f"{user}-{begun}", user, "Hello", "hello:1", begun, end, **more)  # type: ignore[arg-type] # fields by name
 
 
 def test_a_report_counts_the_part_that_lies_in_the_period() -> None:

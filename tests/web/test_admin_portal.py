@@ -20,7 +20,7 @@ def test_the_figures_are_those_of_the_portal(
 ) -> None:
     admins.post("/api/v1/admin/groups", json={"name": "staff"})
     session = sessions.begin(plane, alice, grant_of(plane, "alice"), {}, instead=False)
-    plane.jobs.submit(session.id, iter(())).result(5)  # type: ignore[arg-type]
+    plane.jobs.submit(session.id, iter(())).result(5)  # type: ignore[arg-type] # a job without a step
     counts = admins.get("/api/v1/admin/stats").json()
     assert sum(counts.pop("sessions").values()) == 1
     assert counts == {"users": 4, "groups": 1, "applications": 1, "grants": 2}

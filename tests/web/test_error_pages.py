@@ -45,7 +45,7 @@ def raises(guest: TestClient) -> Raises:
             raise error
 
         # To the client it is any ASGI application.
-        guest.app.router.routes.insert(0, Route("/broken", broken, methods=["GET", "POST"]))  # type: ignore[attr-defined]
+        guest.app.router.routes.insert(0, Route("/broken", broken, methods=["GET", "POST"]))  # type: ignore[attr-defined] # Starlette's, behind ASGI's type
 
     return made
 

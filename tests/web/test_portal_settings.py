@@ -52,7 +52,7 @@ def browser_of(plane: Plane) -> Iterator[BrowserOf]:
         def made(face: Face) -> TestClient:
             site = replace(plane.site, face=face)
             # To the client it is any ASGI application.
-            client.app.state.plane = replace(plane, site=site)  # type: ignore[attr-defined]
+            client.app.state.plane = replace(plane, site=site)  # type: ignore[attr-defined] # Starlette's, behind ASGI's type
             return client
 
         yield made

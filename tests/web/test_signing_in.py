@@ -73,7 +73,7 @@ def test_the_sign_in_page_offers_what_the_settings_name(browser: TestClient, pla
         "password": True,
         "providers": ["oidc"],
     }
-    browser.app.state.plane = replace(plane, site=replace(plane.site, methods=("oidc",)))  # type: ignore[attr-defined]
+    browser.app.state.plane = replace(plane, site=replace(plane.site, methods=("oidc",)))  # type: ignore[attr-defined] # Starlette's, behind ASGI's type
     assert 'name="password"' not in browser.get("/login").text
     assert browser.get("/api/v1/signin-methods").json()["password"] is False
 
@@ -246,7 +246,7 @@ def test_a_stranger_gets_no_token(
     browser: TestClient, plane: Plane, elsewhere: FakeProvider
 ) -> None:
     site = replace(plane.site, auto_create_users=False)
-    browser.app.state.plane = replace(plane, site=site)  # type: ignore[attr-defined]
+    browser.app.state.plane = replace(plane, site=site)  # type: ignore[attr-defined] # Starlette's, behind ASGI's type
     elsewhere.accounts["a code"] = Account(ISSUER, "1", "erin")
     come_back(browser, set_out(browser))
     assert "Ask an administrator" in browser.get("/").text

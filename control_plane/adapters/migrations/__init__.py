@@ -61,7 +61,7 @@ def _run(database: peewee.Database, one: str) -> list[str]:
     logging.getLogger("peewee_migrate").setLevel(logging.WARNING)
     table = f"{one}_migrations"
     # The library has one model of its history and keeps its first table's name without this.
-    MigrateHistory._meta.set_table_name(table)  # noqa: SLF001
+    MigrateHistory._meta.set_table_name(table)  # noqa: SLF001 - peewee's own place for it
     router = Router(database, Path(__file__).parent / one, migrate_table=table)
     if unknown := sorted(set(router.done) - set(router.todo)):
         raise ControlPlaneError(

@@ -17,7 +17,7 @@ def main() -> int:
     except (ControlPlaneError, OSError) as error:
         print(error)  # noqa: T201 - the engine keeps it
         return 1
-    print(answer.text)  # noqa: T201
+    print(answer.text)  # noqa: T201 - it prints
     return 0 if answer.is_success else 1
 
 

@@ -66,7 +66,7 @@ def address(found: Settings) -> Address:
         if not all(one.rpartition(":")[2].isdecimal() for one in named):
             raise SettingsError(f"{_LISTEN} = {' '.join(named)!r}: must be ADDRESS:PORT")
         return _address(found, names, named, ())
-    every = ("0.0.0.0", "[::]") if "[::1]" in gateway.loopback() else ("0.0.0.0",)  # noqa: S104
+    every = ("0.0.0.0", "[::]") if "[::1]" in gateway.loopback() else ("0.0.0.0",)  # noqa: S104 - in a container, everyone is meant
     redirect = tuple(f"{one}:{_HTTP}" for one in every) if port == _HTTPS else ()
     return _address(found, names, tuple(f"{one}:{port}" for one in every), redirect)
 

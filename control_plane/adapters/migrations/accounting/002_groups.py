@@ -62,7 +62,7 @@ def _grants(migrator: Any, database: Any, groups: Any) -> None:
 def _fill_digests(database: Any) -> None:
     columns = ("allow_home", "share", "memory", "cpus", "pids", "max_sessions")
     usual = {"allow_home": False, "share": "none"}
-    found = database.execute_sql(f"SELECT id, {', '.join(columns)} FROM policies").fetchall()  # noqa: S608
+    found = database.execute_sql(f"SELECT id, {', '.join(columns)} FROM policies").fetchall()  # noqa: S608 - names of our own tables
     keys: dict[str, int] = {}
     for key, *values in found:
         row = dict(zip(columns, values, strict=True))
